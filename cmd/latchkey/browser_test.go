@@ -1,0 +1,243 @@
+package main_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
+	"github.com/google/go-cmp/cmp"
+)
+
+// The guide's story in a real browser: public page, protected page, login page,
+// wrong password, right password, who you are, logout, and the protected page
+// asks for the password again. Both applications tell the same story.
+func TestStoryInABrowser(t *testing.T) {
+	browser := newBrowser(t)
+	d := startDemo(t)
+	for _, app := range []struct{ name, url string }{
+		{"the demo's application", d.App},
+		{"examples/guide", startExample(t, d)},
+	} {
+		t.Run(app.name, func(t *testing.T) {
+			tab := newTab(t, browser)
+			story(t, tab, strings.TrimSuffix(app.url, "/"), d)
+		})
+	}
+}
+
+func story(t *testing.T, tab context.Context, app string, d demo) {
+	visit(t, tab, app+"/")
+	if got := pageText(t, tab); !strings.Contains(got, "Welcome to the public route.") {
+		t.Fatalf("the public page reads %q", got)
+	}
+	visit(t, tab, app+"/protected")
+	wantAt(t, tab, d.Provider+"/realms/"+d.Realm+"/protocol/openid-connect/auth")
+
+	submitLogin(t, tab, d.Username, "not the password")
+	wantText(t, tab, "#input-error-username", "Invalid username or password.")
+
+	submitLogin(t, tab, d.Username, d.Password)
+	wantAt(t, tab, app+"/protected")
+	wantUser(t, pageText(t, tab))
+
+	visit(t, tab, app+"/logout")
+	wantAt(t, tab, app+"/")
+	visit(t, tab, app+"/protected")
+	wantAt(t, tab, d.Provider+"/realms/"+d.Realm+"/protocol/openid-connect/auth")
+	if !exists(t, tab, "#kc-form-login #password") {
+		t.Error("after logout the protected page does not ask for the password again")
+	}
+}
+
+// Defect 7 of the guide's library: two tabs end at the same page or at the root.
+func TestTwoTabsBothLandRight(t *testing.T) {
+	browser := newBrowser(t)
+	d := startDemo(t)
+	app := strings.TrimSuffix(d.App, "/")
+	one := newTab(t, browser)
+	two := sameBrowserTab(t, one)
+	visit(t, one, app+"/protected?tab=1")
+	visit(t, two, app+"/protected?tab=2")
+
+	submitLogin(t, one, d.Username, d.Password)
+	wantAt(t, one, app+"/protected?tab=1")
+	submitLogin(t, two, d.Username, d.Password)
+	wantAt(t, two, app+"/protected?tab=2")
+}
+
+// Chromium applies form-action to the whole redirect chain: a policy with it
+// would stop an application whose callback goes on to a second origin.
+func TestCallbackThatBouncesToASecondOrigin(t *testing.T) {
+	browser := newBrowser(t)
+	d := startDemo(t)
+	landed := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "landed") }))
+	t.Cleanup(landed.Close)
+	bounce := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, landed.URL+"/landed", http.StatusFound)
+	}))
+	t.Cleanup(bounce.Close)
+
+	tab := newTab(t, browser)
+	callback := strings.Replace(bounce.URL, "127.0.0.1", "localhost", 1) + "/oidc/callback"
+	visit(t, tab, d.Issuer+"/protocol/openid-connect/auth?"+url.Values{
+		"client_id": {d.ClientID}, "response_type": {"code"}, "scope": {"openid"}, "state": {"s"}, "redirect_uri": {callback},
+		"code_challenge": {"E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"}, "code_challenge_method": {"S256"},
+	}.Encode())
+	submitLogin(t, tab, d.Username, d.Password)
+	wantAt(t, tab, landed.URL+"/landed")
+}
+
+// The pictures are artefacts of the run (go test -artifacts): a person looks.
+func TestPicturesOfTheLogin(t *testing.T) {
+	browser := newBrowser(t)
+	d := startDemo(t)
+	app := strings.TrimSuffix(d.App, "/")
+	for _, size := range []struct{ width, height int64 }{{1280, 800}, {390, 844}} {
+		for _, scheme := range []string{"light", "dark"} {
+			tab := newTab(t, browser)
+			look(t, tab, size.width, size.height, scheme)
+			name := fmt.Sprintf("%d-%s", size.width, scheme)
+			visit(t, tab, app+"/")
+			picture(t, tab, "public-"+name)
+			visit(t, tab, app+"/protected")
+			picture(t, tab, "login-"+name)
+			submitLogin(t, tab, d.Username, "not the password")
+			picture(t, tab, "login-wrong-"+name)
+			submitLogin(t, tab, d.Username, d.Password)
+			picture(t, tab, "protected-"+name)
+			visit(t, tab, d.Issuer+"/protocol/openid-connect/auth?response_type=code&client_id="+d.ClientID+"&redirect_uri=http%3A%2F%2Flocalhost%3A5000%2Fwrong")
+			picture(t, tab, "error-"+name)
+			visit(t, tab, d.Issuer+"/protocol/openid-connect/logout")
+			picture(t, tab, "logout-"+name)
+		}
+	}
+}
+
+func newBrowser(t *testing.T) context.Context {
+	t.Helper()
+	path, err := exec.LookPath("chromium")
+	if err != nil {
+		needs(t, "the browser: Debian's package chromium is not installed")
+	}
+	opts := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox,
+		chromedp.Flag("disable-quic", true), chromedp.UserDataDir(t.TempDir()))
+	ctx, cancel := chromedp.NewExecAllocator(t.Context(), opts...)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// newTab opens a window of its own browser process: no cookie is shared.
+func newTab(t *testing.T, allocator context.Context) context.Context {
+	t.Helper()
+	ctx, cancel := chromedp.NewContext(allocator)
+	t.Cleanup(cancel)
+	return limited(t, ctx)
+}
+
+func sameBrowserTab(t *testing.T, tab context.Context) context.Context {
+	t.Helper()
+	run(t, tab)
+	ctx, cancel := chromedp.NewContext(tab)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+func limited(t *testing.T, ctx context.Context) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+func run(t *testing.T, tab context.Context, actions ...chromedp.Action) {
+	t.Helper()
+	if err := chromedp.Run(tab, actions...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func visit(t *testing.T, tab context.Context, address string) {
+	t.Helper()
+	run(t, tab, chromedp.Navigate(address), chromedp.WaitReady("body"))
+}
+
+func submitLogin(t *testing.T, tab context.Context, username, password string) {
+	t.Helper()
+	if exists(t, tab, "#username") {
+		run(t, tab, chromedp.SetValue("#username", username, chromedp.ByQuery))
+	}
+	resp, err := chromedp.RunResponse(tab, chromedp.SetValue("#password", password, chromedp.ByQuery), chromedp.Click("#kc-login", chromedp.ByQuery))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if resp.Status >= http.StatusInternalServerError {
+		t.Fatalf("status %d", resp.Status)
+	}
+	run(t, tab, chromedp.WaitReady("body"))
+}
+
+func exists(t *testing.T, tab context.Context, selector string) bool {
+	t.Helper()
+	var found bool
+	run(t, tab, chromedp.Evaluate(fmt.Sprintf("document.querySelector(%q) !== null", selector), &found))
+	return found
+}
+
+func pageText(t *testing.T, tab context.Context) string {
+	t.Helper()
+	var text string
+	run(t, tab, chromedp.Evaluate("document.body.innerText", &text))
+	return text
+}
+
+func wantText(t *testing.T, tab context.Context, selector, want string) {
+	t.Helper()
+	var text string
+	run(t, tab, chromedp.Text(selector, &text, chromedp.ByQuery))
+	if d := cmp.Diff(want, strings.TrimSpace(text)); d != "" {
+		t.Errorf("%s: %s", selector, d)
+	}
+}
+
+func wantAt(t *testing.T, tab context.Context, want string) {
+	t.Helper()
+	var at string
+	run(t, tab, chromedp.Location(&at))
+	if !strings.HasPrefix(at, want) {
+		t.Fatalf("at %s, want %s; the page reads %.600q", at, want, pageText(t, tab))
+	}
+}
+
+func wantUser(t *testing.T, text string) {
+	t.Helper()
+	for _, want := range []string{"You are authenticated", "alice@example.com", "Alice Liddell"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the protected page does not show %q: %.600q", want, text)
+		}
+	}
+}
+
+func look(t *testing.T, tab context.Context, width, height int64, scheme string) {
+	t.Helper()
+	run(t, tab, chromedp.EmulateViewport(width, height),
+		emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}))
+}
+
+func picture(t *testing.T, tab context.Context, name string) {
+	t.Helper()
+	var png []byte
+	run(t, tab, chromedp.FullScreenshot(&png, 100))
+	if err := os.WriteFile(filepath.Join(t.ArtifactDir(), name+".png"), png, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,338 @@
+// Package adminapi is Keycloak's admin REST API: a table of routes, each with the
+// roles that may use it, over what manage and the store do.
+//
+// It denies by default: a route that is not in the table does not exist, and one
+// without a matching role is forbidden (S-120). It draws no page. provider mounts
+// it below /admin/, dispatched by hand because http.ServeMux cannot hold
+// /admin/{realm}/console/ beside /admin/realms/….
+package adminapi
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/latchkey-id/latchkey/internal/jose"
+	"github.com/latchkey-id/latchkey/internal/manage"
+	"github.com/latchkey-id/latchkey/internal/oauth"
+	"github.com/latchkey-id/latchkey/internal/realm"
+	"github.com/latchkey-id/latchkey/internal/rep"
+	"github.com/latchkey-id/latchkey/internal/store"
+	"github.com/latchkey-id/latchkey/internal/token"
+	"github.com/latchkey-id/latchkey/internal/urls"
+	"github.com/latchkey-id/latchkey/internal/web"
+)
+
+// API is the admin REST API.
+type API struct {
+	Store  *store.Store
+	Manage *manage.Manager
+	Issuer *token.Issuer
+	Origin func(r *http.Request) string
+	Logger *slog.Logger
+}
+
+// call is one request to a route: who asks, about which realm, with which
+// parts of the path.
+type call struct {
+	r      *http.Request
+	w      http.ResponseWriter
+	origin string
+	realm  *realm.Realm // nil for the list of realms
+	path   map[string]string
+	query  url.Values
+	can    func(roles ...string) bool
+	sees   func(realmName string) bool
+}
+
+// route is a row of the table. Pattern parts in braces are names. Any of the
+// roles is enough; none means that being logged in is (the handler looks itself).
+type route struct {
+	method, pattern string
+	roles           []string
+	run             func(a *API, c *call) error
+}
+
+// routes is the whole API.
+func routes() []route {
+	return slices.Concat(realmRoutes(), clientRoutes(), userRoutes(), roleRoutes())
+}
+
+// Mount registers the API.
+func (a *API) Mount(mux *http.ServeMux) {
+	mux.HandleFunc(urls.AdminPrefix, web.Adapt(a.serve, a.refuse))
+}
+
+func (a *API) serve(w http.ResponseWriter, r *http.Request) error {
+	if r.Method == http.MethodOptions {
+		web.Preflight("DELETE, GET, OPTIONS, POST, PUT")(w, r)
+		return nil
+	}
+	parts := strings.Split(strings.Trim(strings.TrimPrefix(r.URL.EscapedPath(), urls.AdminPrefix), "/"), "/")
+	rt, path, allowed := find(routes(), r.Method, parts)
+	switch {
+	case !allowed:
+		return refusal{http.StatusNotFound, "Unable to find matching target resource method", false}
+	case rt == nil:
+		return refusal{http.StatusMethodNotAllowed, "HTTP 405 Method Not Allowed", false}
+	}
+	c := &call{r: r, w: w, origin: a.Origin(r), path: path, query: r.URL.Query()}
+	if err := a.admit(c, rt); err != nil {
+		return err
+	}
+	w.Header().Set("Cache-Control", "no-cache")
+	return rt.run(a, c)
+}
+
+// find gives the route of a path; known is false when no method has the path.
+func find(table []route, method string, parts []string) (rt *route, path map[string]string, known bool) {
+	for i := range table {
+		got, ok := match(table[i].pattern, parts)
+		if !ok {
+			continue
+		}
+		known = true
+		if table[i].method == method {
+			return &table[i], got, true
+		}
+	}
+	return nil, nil, known
+}
+
+func match(pattern string, parts []string) (map[string]string, bool) {
+	want := strings.Split(pattern, "/")
+	if len(want) != len(parts) {
+		return nil, false
+	}
+	got := map[string]string{}
+	for i, w := range want {
+		part, err := url.PathUnescape(parts[i])
+		if err != nil {
+			return nil, false
+		}
+		if name, ok := strings.CutPrefix(w, "{"); ok {
+			got[strings.TrimSuffix(name, "}")] = part
+		} else if w != part {
+			return nil, false
+		}
+	}
+	return got, true
+}
+
+// refusal is an answer of the admin API that is no success. Message says that
+// Keycloak writes it as errorMessage.
+type refusal struct {
+	status  int
+	text    string
+	message bool
+}
+
+func (e refusal) Error() string { return e.text }
+
+func notFound(text string) error { return refusal{http.StatusNotFound, text, false} }
+
+// missing turns the store's "not found" into Keycloak's words.
+func missing(err error, text string) error {
+	if errors.Is(err, store.ErrNotFound) {
+		return notFound(text)
+	}
+	return err
+}
+
+var errForbidden = errors.New("adminapi: no role that may do this")
+
+// admit authenticates the bearer token and decides by the route's roles.
+func (a *API) admit(c *call, rt *route) error {
+	name, has := c.path["realm"]
+	access, in, err := a.bearer(c)
+	if err != nil {
+		return err
+	}
+	roles, err := a.Issuer.RolesOf(c.r.Context(), in.ID, access)
+	if err != nil {
+		return err
+	}
+	c.sees = func(realmName string) bool { return holds(in.Name, roles, realmName) }
+	c.can = func(any ...string) bool { return may(in.Name, roles, name, any) }
+	if err := web.AllowOrigin(c.w, c.r, token.WebOrigins(access.Client)); err != nil {
+		return err
+	}
+	if has {
+		if in.Name != manage.Master && in.Name != name {
+			return errForbidden
+		}
+		if c.realm, err = a.Store.RealmByName(c.r.Context(), name); err != nil {
+			return missing(err, "Realm not found.")
+		}
+	}
+	if len(rt.roles) > 0 && !c.can(rt.roles...) {
+		return errForbidden
+	}
+	return nil
+}
+
+// may: administrators of master may everything; others what the roles of the
+// realm's own management client say.
+func may(tokenRealm string, have token.Roles, target string, any []string) bool {
+	if tokenRealm == manage.Master && slices.Contains(have.Realm, "admin") {
+		return true
+	}
+	if tokenRealm == manage.Master && slices.Contains(any, "create-realm") {
+		return slices.Contains(have.Realm, "create-realm")
+	}
+	mine := have.Client[managementClient(tokenRealm, target)]
+	return slices.ContainsFunc(any, func(role string) bool { return slices.Contains(mine, role) })
+}
+
+func holds(tokenRealm string, have token.Roles, target string) bool {
+	if tokenRealm == manage.Master && slices.Contains(have.Realm, "admin") {
+		return true
+	}
+	return (tokenRealm == target || tokenRealm == manage.Master) && len(have.Client[managementClient(tokenRealm, target)]) > 0
+}
+
+func managementClient(tokenRealm, target string) string {
+	if tokenRealm == manage.Master {
+		return target + "-realm"
+	}
+	return "realm-management"
+}
+
+// bearer verifies the token in the realm that it says it is from. That realm is
+// only where to look for keys: the issuer is verified with them.
+func (a *API) bearer(c *call) (*token.Access, *realm.Realm, error) {
+	scheme, raw, _ := strings.Cut(c.r.Header.Get("Authorization"), " ")
+	if !strings.EqualFold(scheme, "Bearer") || raw == "" {
+		return nil, nil, oauth.Refuse(oauth.TokenMissing, "")
+	}
+	_, claims, err := jose.Unverified(raw)
+	if err != nil {
+		return nil, nil, oauth.RefuseBecause(oauth.TokenInvalid, err)
+	}
+	iss, _ := claims["iss"].(string)
+	_, name, ok := strings.Cut(iss, "/realms/")
+	if name, err = url.PathUnescape(name); !ok || err != nil {
+		return nil, nil, oauth.Refuse(oauth.TokenInvalid, "no realm in iss")
+	}
+	in, err := a.Store.RealmByName(c.r.Context(), name)
+	if err != nil {
+		return nil, nil, oauth.RefuseBecause(oauth.TokenInvalid, err)
+	}
+	access, err := a.Issuer.Verify(c.r.Context(), in, c.origin, raw)
+	return access, in, err
+}
+
+// refuse writes errors as Keycloak's admin API does.
+func (a *API) refuse(w http.ResponseWriter, r *http.Request, err error) {
+	status, body := answer(err)
+	web.Log(a.Logger, r, status, err)
+	_ = web.WriteJSON(w, status, body)
+}
+
+// answer is the one table from an error to what is sent.
+func answer(err error) (int, any) {
+	plain := func(status int, text string) (int, any) { return status, map[string]string{"error": text} }
+	if e, ok := errors.AsType[refusal](err); ok {
+		if e.message {
+			return e.status, map[string]string{"errorMessage": e.text}
+		}
+		return plain(e.status, e.text)
+	}
+	if e, ok := errors.AsType[*store.ConflictError](err); ok {
+		return http.StatusConflict, map[string]string{"errorMessage": conflictText(e)}
+	}
+	if e, ok := errors.AsType[*manage.InvalidError](err); ok {
+		return http.StatusBadRequest, invalid(e)
+	}
+	if e, ok := errors.AsType[*rep.UnknownError](err); ok {
+		return plain(http.StatusBadRequest, e.Error())
+	}
+	if _, ok := errors.AsType[conflictOnPut](err); ok {
+		return http.StatusConflict, map[string]string{"error": "conflict", "error_description": err.Error()}
+	}
+	switch {
+	case errors.Is(err, errForbidden):
+		return plain(http.StatusForbidden, "HTTP 403 Forbidden")
+	case errors.Is(err, rep.ErrJSON):
+		return http.StatusBadRequest, map[string]string{"error": "invalid_request", "error_description": "Cannot parse the JSON"}
+	case errors.Is(err, rep.ErrType):
+		return http.StatusBadRequest, map[string]string{"error": "unknown_error", "error_description": "Cannot parse the JSON"}
+	case errors.Is(err, store.ErrNotFound):
+		return plain(http.StatusNotFound, "HTTP 404 Not Found")
+	case errors.Is(err, store.ErrConflict):
+		return http.StatusConflict, map[string]string{"errorMessage": "Conflict detected. See logs for details"}
+	}
+	switch oauth.ReasonOf(err) {
+	case oauth.TokenMissing, oauth.TokenInvalid, oauth.TokenSessionGone, oauth.TokenUserDisabled:
+		return plain(http.StatusUnauthorized, "HTTP 401 Unauthorized")
+	case oauth.InvalidOrigin:
+		return plain(http.StatusForbidden, "Invalid origin")
+	}
+	return http.StatusInternalServerError, map[string]string{"error": "unknown_error", "error_description": "For more on this error consult the server log."}
+}
+
+func conflictText(e *store.ConflictError) string {
+	switch e.Field {
+	case "realm":
+		return "Realm " + e.Value + " already exists"
+	case "clientId":
+		return "Client " + e.Value + " already exists"
+	case "role":
+		return "Role with name " + e.Value + " already exists"
+	case "scope":
+		return "Client Scope " + e.Value + " already exists"
+	}
+	return "User exists with same " + e.Field
+}
+
+func invalid(e *manage.InvalidError) any {
+	if len(e.Params) > 0 {
+		return map[string]any{"field": e.Field, "errorMessage": e.Text, "params": e.Params}
+	}
+	if strings.Contains(e.Text, "URI") || strings.Contains(e.Text, "URL") || strings.HasPrefix(e.Text, "Client ID") || strings.HasPrefix(e.Text, "Invalid protocol") {
+		return map[string]string{"error": "invalid_input", "error_description": e.Text}
+	}
+	return map[string]string{"errorMessage": e.Text}
+}
+
+// body reads a JSON document of at most a megabyte; realm files may have 32.
+func (c *call) body(most int64) ([]byte, error) {
+	if kind := c.r.Header.Get("Content-Type"); strings.HasPrefix(kind, "application/x-www-form-urlencoded") {
+		return nil, refusal{http.StatusUnsupportedMediaType, "The content-type header value did not match the value in @Consumes", false}
+	}
+	b, err := io.ReadAll(http.MaxBytesReader(c.w, c.r.Body, most))
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return nil, refusal{http.StatusRequestEntityTooLarge, "Request too large", false}
+	}
+	return b, err
+}
+
+const (
+	maxBody  = 1 << 20
+	maxRealm = 32 << 20
+)
+
+// created answers 201 with the place of what was made, and nothing else.
+func (c *call) created(parts ...string) error {
+	at := c.origin + strings.TrimSuffix(c.r.URL.EscapedPath(), "/")
+	for _, p := range parts {
+		at += "/" + url.PathEscape(p)
+	}
+	c.w.Header().Set("Location", at)
+	c.w.WriteHeader(http.StatusCreated)
+	return nil
+}
+
+func (c *call) noContent() error {
+	c.w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+func (c *call) json(v any) error { return web.WriteJSON(c.w, http.StatusOK, v) }
+
+func (c *call) ctx() context.Context { return c.r.Context() }

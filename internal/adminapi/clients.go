@@ -1,0 +1,192 @@
+package adminapi
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strconv"
+
+	"github.com/latchkey-id/latchkey/internal/realm"
+	"github.com/latchkey-id/latchkey/internal/rep"
+	"github.com/latchkey-id/latchkey/internal/store"
+)
+
+func clientRoutes() []route {
+	view := []string{"view-clients", "manage-clients"}
+	edit := []string{"manage-clients"}
+	return []route{
+		{http.MethodGet, "realms/{realm}/clients", []string{"view-clients", "manage-clients", "query-clients"}, (*API).listClients},
+		{http.MethodPost, "realms/{realm}/clients", []string{"manage-clients", "create-client"}, (*API).createClient},
+		{http.MethodGet, "realms/{realm}/clients/{client}", view, (*API).showClient},
+		{http.MethodPut, "realms/{realm}/clients/{client}", edit, (*API).updateClient},
+		{http.MethodDelete, "realms/{realm}/clients/{client}", edit, (*API).deleteClient},
+		{http.MethodGet, "realms/{realm}/clients/{client}/client-secret", view, (*API).showSecret},
+		{http.MethodPost, "realms/{realm}/clients/{client}/client-secret", edit, (*API).newSecret},
+		{http.MethodGet, "realms/{realm}/clients/{client}/service-account-user", view, (*API).serviceAccount},
+		{http.MethodGet, "realms/{realm}/clients/{client}/roles", view, (*API).listClientRoles},
+		{http.MethodGet, "realms/{realm}/clients/{client}/roles/{role}", view, (*API).showClientRole},
+	}
+}
+
+const noClient = "Could not find client"
+
+// number reads a paging parameter; what is no number is 404, as Keycloak's.
+func (c *call) number(name string, otherwise int) (int, error) {
+	if !c.query.Has(name) {
+		return otherwise, nil
+	}
+	n, err := strconv.Atoi(c.query.Get(name))
+	if err != nil {
+		return 0, notFound("HTTP 404 Not Found")
+	}
+	return n, nil
+}
+
+func (c *call) page(most int) (first, limit int, err error) {
+	if first, err = c.number("first", 0); err != nil {
+		return 0, 0, err
+	}
+	limit, err = c.number("max", most)
+	return max(first, 0), limit, err
+}
+
+func (a *API) listClients(c *call) error {
+	first, limit, err := c.page(0)
+	if err != nil {
+		return err
+	}
+	found, err := a.Store.Clients(c.ctx(), c.realm.ID, store.ClientFilter{ClientID: c.query.Get("clientId"), Search: c.query.Get("search") == "true", First: first, Max: max(limit, 0)})
+	if err != nil {
+		return err
+	}
+	out := []json.RawMessage{}
+	for _, cl := range found {
+		raw, err := a.encodeClient(c, cl)
+		if err != nil {
+			return err
+		}
+		out = append(out, raw)
+	}
+	return c.json(out)
+}
+
+// encodeClient shows the secret to whoever may change it.
+func (a *API) encodeClient(c *call, cl *realm.Client) (json.RawMessage, error) {
+	canEdit := c.can("manage-clients")
+	secret := ""
+	if canEdit && !cl.Public && !cl.BearerOnly {
+		s, err := a.Store.ClientSecret(c.ctx(), c.realm.ID, cl.ID)
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return nil, err
+		}
+		secret = s
+	}
+	return rep.EncodeClient(cl, secret, map[string]bool{"view": true, "configure": canEdit, "manage": canEdit})
+}
+
+func (a *API) createClient(c *call) error {
+	b, err := c.body(maxBody)
+	if err != nil {
+		return err
+	}
+	cl, err := a.Manage.CreateClient(c.ctx(), c.realm, b)
+	if err != nil {
+		return err
+	}
+	return c.created(cl.ID)
+}
+
+func (a *API) client(c *call) (*realm.Client, error) {
+	cl, err := a.Store.ClientByID(c.ctx(), c.realm.ID, c.path["client"])
+	return cl, missing(err, noClient)
+}
+
+func (a *API) showClient(c *call) error {
+	cl, err := a.client(c)
+	if err != nil {
+		return err
+	}
+	raw, err := a.encodeClient(c, cl)
+	if err != nil {
+		return err
+	}
+	return c.json(raw)
+}
+
+func (a *API) updateClient(c *call) error {
+	if _, err := a.client(c); err != nil {
+		return err
+	}
+	b, err := c.body(maxBody)
+	if err != nil {
+		return err
+	}
+	err = a.Manage.UpdateClient(c.ctx(), c.realm, c.path["client"], b)
+	if errors.Is(err, store.ErrExists) {
+		return conflictOnPut{}
+	}
+	if err != nil {
+		return err
+	}
+	return c.noContent()
+}
+
+func (a *API) deleteClient(c *call) error {
+	if err := a.Store.DeleteClient(c.ctx(), c.realm.ID, c.path["client"]); err != nil {
+		return missing(err, noClient)
+	}
+	return c.noContent()
+}
+
+func (a *API) showSecret(c *call) error {
+	cl, err := a.client(c)
+	if err != nil {
+		return err
+	}
+	if !c.can("manage-clients") {
+		return c.json(map[string]string{"type": "secret"})
+	}
+	secret, err := a.Store.ClientSecret(c.ctx(), c.realm.ID, cl.ID)
+	if errors.Is(err, store.ErrNotFound) {
+		return c.json(map[string]string{"type": "secret"})
+	}
+	if err != nil {
+		return err
+	}
+	return c.json(map[string]string{"type": "secret", "value": secret})
+}
+
+func (a *API) newSecret(c *call) error {
+	if _, err := a.client(c); err != nil {
+		return err
+	}
+	secret, err := a.Manage.NewClientSecret(c.ctx(), c.realm, c.path["client"])
+	if err != nil {
+		return err
+	}
+	return c.json(map[string]string{"type": "secret", "value": secret})
+}
+
+func (a *API) serviceAccount(c *call) error {
+	cl, err := a.client(c)
+	if err != nil {
+		return err
+	}
+	u, err := a.Store.ServiceAccountUser(c.ctx(), c.realm.ID, cl.ID)
+	if errors.Is(err, store.ErrNotFound) || !cl.ServiceAccounts {
+		return refusal{http.StatusBadRequest, "Service account not enabled for the client '" + cl.ClientID + "'", false}
+	}
+	if err != nil {
+		return err
+	}
+	raw, err := rep.EncodeUser(u, nil)
+	if err != nil {
+		return err
+	}
+	return c.json(raw)
+}
+
+// conflictOnPut: Keycloak says it in other words here than on creation.
+type conflictOnPut struct{}
+
+func (conflictOnPut) Error() string { return "Duplicate resource error" }

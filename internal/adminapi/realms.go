@@ -1,0 +1,120 @@
+package adminapi
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+
+	"github.com/latchkey-id/latchkey/internal/realm"
+	"github.com/latchkey-id/latchkey/internal/rep"
+)
+
+func realmRoutes() []route {
+	return []route{
+		{http.MethodGet, "realms", nil, (*API).listRealms},
+		{http.MethodPost, "realms", []string{"create-realm"}, (*API).createRealm},
+		{http.MethodGet, "realms/{realm}", []string{"view-realm", "manage-realm", "realm-admin"}, (*API).showRealm},
+		{http.MethodPut, "realms/{realm}", []string{"manage-realm"}, (*API).updateRealm},
+		{http.MethodDelete, "realms/{realm}", []string{"manage-realm"}, (*API).deleteRealm},
+		{http.MethodGet, "realms/{realm}/client-scopes", []string{"view-clients", "manage-clients"}, (*API).listScopes},
+		{http.MethodDelete, "realms/{realm}/sessions/{session}", []string{"manage-users"}, (*API).endSession},
+	}
+}
+
+func (a *API) listRealms(c *call) error {
+	all, err := a.Store.Realms(c.ctx())
+	if err != nil {
+		return err
+	}
+	out := []json.RawMessage{}
+	for _, r := range all {
+		if !c.sees(r.Name) {
+			continue
+		}
+		raw, err := a.encodeRealm(c, r)
+		if err != nil {
+			return err
+		}
+		out = append(out, raw)
+	}
+	if len(out) == 0 {
+		return errForbidden
+	}
+	return c.json(out)
+}
+
+func (a *API) encodeRealm(c *call, r *realm.Realm) (json.RawMessage, error) {
+	roles, err := a.Store.Roles(c.ctx(), r.ID)
+	if err != nil {
+		return nil, err
+	}
+	return rep.EncodeRealm(r, roles.ByID[r.DefaultRoleID])
+}
+
+func (a *API) createRealm(c *call) error {
+	b, err := c.body(maxRealm)
+	if err != nil {
+		return err
+	}
+	r, err := a.Manage.CreateRealm(c.ctx(), b, false)
+	if _, ok := errors.AsType[*rep.UnknownError](err); ok {
+		return refusal{http.StatusBadRequest, "unable to read contents from stream", true}
+	}
+	if err != nil {
+		return err
+	}
+	return c.created(r.Name)
+}
+
+func (a *API) showRealm(c *call) error {
+	raw, err := a.encodeRealm(c, c.realm)
+	if err != nil {
+		return err
+	}
+	return c.json(raw)
+}
+
+func (a *API) updateRealm(c *call) error {
+	b, err := c.body(maxBody)
+	if err != nil {
+		return err
+	}
+	if err := a.Manage.UpdateRealm(c.ctx(), c.realm.Name, b); err != nil {
+		return err
+	}
+	return c.noContent()
+}
+
+func (a *API) deleteRealm(c *call) error {
+	if err := a.Manage.DeleteRealm(c.ctx(), c.realm.Name); err != nil {
+		return err
+	}
+	return c.noContent()
+}
+
+func (a *API) listScopes(c *call) error {
+	all, err := a.Store.ClientScopes(c.ctx(), c.realm.ID)
+	if err != nil {
+		return err
+	}
+	out := []json.RawMessage{}
+	for _, s := range all {
+		raw, err := rep.EncodeClientScope(s)
+		if err != nil {
+			return err
+		}
+		out = append(out, raw)
+	}
+	return c.json(out)
+}
+
+func (a *API) endSession(c *call) error {
+	s, err := a.Store.Session(c.ctx(), c.realm.ID, c.path["session"])
+	if err != nil || !s.EndedAt.IsZero() {
+		return notFound("Sesssion not found") // three s, as Keycloak spells it
+	}
+	if err := a.Store.EndSession(c.ctx(), c.realm.ID, s.ID); err != nil {
+		return err
+	}
+	return c.noContent()
+}

@@ -1,0 +1,270 @@
+package adminapi
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+
+	"github.com/latchkey-id/latchkey/internal/realm"
+	"github.com/latchkey-id/latchkey/internal/rep"
+	"github.com/latchkey-id/latchkey/internal/store"
+)
+
+func userRoutes() []route {
+	view := []string{"view-users", "manage-users"}
+	query := []string{"view-users", "manage-users", "query-users"}
+	edit := []string{"manage-users"}
+	return []route{
+		{http.MethodGet, "realms/{realm}/users", query, (*API).listUsers},
+		{http.MethodPost, "realms/{realm}/users", edit, (*API).createUser},
+		{http.MethodGet, "realms/{realm}/users/count", query, (*API).countUsers},
+		{http.MethodGet, "realms/{realm}/users/{user}", view, (*API).showUser},
+		{http.MethodPut, "realms/{realm}/users/{user}", edit, (*API).updateUser},
+		{http.MethodDelete, "realms/{realm}/users/{user}", edit, (*API).deleteUser},
+		{http.MethodPut, "realms/{realm}/users/{user}/reset-password", edit, (*API).resetPassword},
+		{http.MethodPost, "realms/{realm}/users/{user}/logout", edit, (*API).logoutUser},
+		{http.MethodGet, "realms/{realm}/users/{user}/role-mappings/realm", view, (*API).listRealmMappings},
+		{http.MethodPost, "realms/{realm}/users/{user}/role-mappings/realm", edit, (*API).addMappings},
+		{http.MethodDelete, "realms/{realm}/users/{user}/role-mappings/realm", edit, (*API).removeMappings},
+		{http.MethodGet, "realms/{realm}/users/{user}/role-mappings/clients/{client}", view, (*API).listClientMappings},
+		{http.MethodPost, "realms/{realm}/users/{user}/role-mappings/clients/{client}", edit, (*API).addMappings},
+		{http.MethodDelete, "realms/{realm}/users/{user}/role-mappings/clients/{client}", edit, (*API).removeMappings},
+	}
+}
+
+const noUser = "User not found"
+
+func (c *call) filter() (store.UserFilter, error) {
+	q := c.query
+	first, limit, err := c.page(100)
+	f := store.UserFilter{Search: q.Get("search"), Username: q.Get("username"), Email: q.Get("email"), FirstName: q.Get("firstName"), LastName: q.Get("lastName"),
+		Exact: q.Get("exact") == "true", First: first, Max: limit}
+	for name, into := range map[string]**bool{"enabled": &f.Enabled, "emailVerified": &f.EmailVerified} {
+		if q.Has(name) {
+			v := q.Get(name) == "true"
+			*into = &v
+		}
+	}
+	return f, err
+}
+
+func (a *API) listUsers(c *call) error {
+	f, err := c.filter()
+	if err != nil {
+		return err
+	}
+	found, err := a.Store.Users(c.ctx(), c.realm.ID, f)
+	if err != nil {
+		return err
+	}
+	out := []json.RawMessage{}
+	for _, u := range found {
+		raw, err := rep.EncodeUser(u, c.userAccess())
+		if err != nil {
+			return err
+		}
+		out = append(out, raw)
+	}
+	return c.json(out)
+}
+
+// userAccess drives what the admin console lets a person edit.
+func (c *call) userAccess() map[string]bool {
+	edit := c.can("manage-users")
+	return map[string]bool{"manageGroupMembership": edit, "resetPassword": edit, "view": true, "mapRoles": edit, "impersonate": false, "manage": edit}
+}
+
+func (a *API) countUsers(c *call) error {
+	f, err := c.filter()
+	if err != nil {
+		return err
+	}
+	n, err := a.Store.CountUsers(c.ctx(), c.realm.ID, f)
+	if err != nil {
+		return err
+	}
+	return c.json(n)
+}
+
+func (a *API) createUser(c *call) error {
+	b, err := c.body(maxBody)
+	if err != nil {
+		return err
+	}
+	u, err := a.Manage.CreateUser(c.ctx(), c.realm, b)
+	if err != nil {
+		return err
+	}
+	return c.created(u.ID)
+}
+
+func (a *API) user(c *call) (*realm.User, error) {
+	u, err := a.Store.UserByID(c.ctx(), c.realm.ID, c.path["user"])
+	return u, missing(err, noUser)
+}
+
+func (a *API) showUser(c *call) error {
+	u, err := a.user(c)
+	if err != nil {
+		return err
+	}
+	raw, err := rep.EncodeUser(u, c.userAccess())
+	if err != nil {
+		return err
+	}
+	return c.json(raw)
+}
+
+func (a *API) updateUser(c *call) error {
+	b, err := c.body(maxBody)
+	if err != nil {
+		return err
+	}
+	if err := a.Manage.UpdateUser(c.ctx(), c.realm, c.path["user"], b); err != nil {
+		return missing(err, noUser)
+	}
+	return c.noContent()
+}
+
+func (a *API) deleteUser(c *call) error {
+	if err := a.Store.DeleteUser(c.ctx(), c.realm.ID, c.path["user"]); err != nil {
+		return missing(err, noUser)
+	}
+	return c.noContent()
+}
+
+func (a *API) resetPassword(c *call) error {
+	if _, err := a.user(c); err != nil {
+		return err
+	}
+	b, err := c.body(maxBody)
+	if err != nil {
+		return err
+	}
+	cred, err := rep.DecodeCredential(b)
+	if err != nil {
+		return err
+	}
+	if err := a.Manage.SetPassword(c.ctx(), c.realm, c.path["user"], cred); err != nil {
+		return err
+	}
+	return c.noContent()
+}
+
+func (a *API) logoutUser(c *call) error {
+	if err := a.Store.EndUserSessions(c.ctx(), c.realm.ID, c.path["user"]); err != nil {
+		return missing(err, noUser)
+	}
+	return c.noContent()
+}
+
+func (a *API) listRealmMappings(c *call) error { return a.listMappings(c, "") }
+
+func (a *API) listClientMappings(c *call) error {
+	if _, err := a.mappedClient(c); err != nil {
+		return err
+	}
+	return a.listMappings(c, c.path["client"])
+}
+
+func (a *API) mappedClient(c *call) (*realm.Client, error) {
+	cl, err := a.Store.ClientByID(c.ctx(), c.realm.ID, c.path["client"])
+	return cl, missing(err, "Client not found")
+}
+
+func (a *API) listMappings(c *call, container string) error {
+	u, err := a.user(c)
+	if err != nil {
+		return err
+	}
+	table, err := a.Store.Roles(c.ctx(), c.realm.ID)
+	if err != nil {
+		return err
+	}
+	direct, _, err := a.Store.UserRoles(c.ctx(), c.realm.ID, u.ID)
+	if err != nil {
+		return err
+	}
+	out := []rep.Role{}
+	for _, id := range direct {
+		if r := table.ByID[id]; r != nil && r.ClientID == container {
+			out = append(out, rep.NewRole(r, c.realm.ID))
+		}
+	}
+	return c.json(out)
+}
+
+func (a *API) addMappings(c *call) error    { return a.setMappings(c, true) }
+func (a *API) removeMappings(c *call) error { return a.setMappings(c, false) }
+
+func (a *API) setMappings(c *call, add bool) error {
+	u, err := a.user(c)
+	if err != nil {
+		return err
+	}
+	if c.path["client"] != "" {
+		if _, err := a.mappedClient(c); err != nil {
+			return err
+		}
+	}
+	ids, err := a.sentRoles(c)
+	if err != nil {
+		return err
+	}
+	var plus, minus []string
+	if add {
+		plus = ids
+	} else {
+		minus = ids
+	}
+	if err := a.Store.SetUserRoles(c.ctx(), c.realm.ID, u.ID, plus, minus); err != nil {
+		return err
+	}
+	return c.noContent()
+}
+
+// sentRoles reads the roles of a mapping. Nobody gives away a role of the
+// management client that they do not have themselves (S-120).
+func (a *API) sentRoles(c *call) ([]string, error) {
+	b, err := c.body(maxBody)
+	if err != nil {
+		return nil, err
+	}
+	var sent []rep.Role
+	if err := json.Unmarshal(b, &sent); err != nil {
+		return nil, errors.Join(rep.ErrJSON, err)
+	}
+	table, err := a.Store.Roles(c.ctx(), c.realm.ID)
+	if err != nil {
+		return nil, err
+	}
+	var ids []string
+	for _, s := range sent {
+		r := table.ByID[s.ID]
+		if r == nil || r.ClientID != c.path["client"] {
+			return nil, notFound("Role not found")
+		}
+		if err := a.mayGive(c, r); err != nil {
+			return nil, err
+		}
+		ids = append(ids, r.ID)
+	}
+	return ids, nil
+}
+
+func (a *API) mayGive(c *call, r *realm.Role) error {
+	if r.ClientID == "" {
+		if c.realm.Name == "master" && !c.can("admin") {
+			return errForbidden
+		}
+		return nil
+	}
+	cl, err := a.Store.ClientByID(c.ctx(), c.realm.ID, r.ClientID)
+	if err != nil {
+		return err
+	}
+	if (cl.ClientID == "realm-management" || cl.ClientID == "master-realm") && !c.can(r.Name) {
+		return errForbidden
+	}
+	return nil
+}

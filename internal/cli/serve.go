@@ -1,0 +1,332 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/latchkey-id/latchkey/internal/provider"
+	"github.com/latchkey-id/latchkey/internal/seal"
+	"github.com/latchkey-id/latchkey/internal/store"
+	"github.com/latchkey-id/latchkey/internal/web"
+)
+
+const adminPassword = "LATCHKEY_ADMIN_PASSWORD"
+
+// serveFlags are the flags of serve.
+type serveFlags struct {
+	data, addr, managementAddr, admin string
+	urls, imports, accept, proxies    many
+	tlsCert, tlsKey, logFormat        string
+	logLevel                          string
+}
+
+func runServe(ctx context.Context, e *Env, args []string) error {
+	var o serveFlags
+	f := newFlags(e, "serve", "--data DIR [flags]")
+	f.StringVar(&o.data, "data", "", "`folder` that holds the database and its sealing key (required)")
+	f.StringVar(&o.addr, "addr", ":8080", "`address` to listen on")
+	f.StringVar(&o.managementAddr, "management-addr", "localhost:9000", "`address` of /health and /metrics; empty: none")
+	f.Var(&o.urls, "url", "public `origin`, for example https://sso.example.com; may be repeated, the first is canonical")
+	f.StringVar(&o.admin, "admin", "", "`name` of the first administrator; the password in "+adminPassword)
+	f.Var(&o.imports, "import", "realm `file` or folder of realm files to import; a realm that exists stays as it is")
+	f.Var(&o.accept, "accept-weaker", "`path` of a setting of an import that may be left unenforced; may be repeated")
+	f.Var(&o.proxies, "trusted-proxy", "`network` (CIDR) of a proxy whose X-Forwarded-For is believed; may be repeated")
+	f.StringVar(&o.tlsCert, "tls-cert", "", "certificate `file` (PEM)")
+	f.StringVar(&o.tlsKey, "tls-key", "", "key `file` (PEM)")
+	f.StringVar(&o.logFormat, "log-format", "text", "text or json")
+	f.StringVar(&o.logLevel, "log-level", "info", "debug, info, warn or error")
+	if err := f.parse(e, args, adminPassword); err != nil {
+		return err
+	}
+	if o.data == "" {
+		return usagef("serve needs --data DIR, a folder to keep its database in")
+	}
+	if (o.tlsCert == "") != (o.tlsKey == "") {
+		return usagef("--tls-cert and --tls-key go together")
+	}
+	log, err := newLogger(e, o.logFormat, o.logLevel)
+	if err != nil {
+		return err
+	}
+	return serve(ctx, e, o, log)
+}
+
+func newLogger(e *Env, format, level string) (*slog.Logger, error) {
+	var l slog.Level
+	if err := l.UnmarshalText([]byte(level)); err != nil {
+		return nil, usagef("--log-level %q: debug, info, warn or error", level)
+	}
+	options := &slog.HandlerOptions{Level: l}
+	switch format {
+	case "text":
+		return slog.New(web.WithRequestID{Handler: slog.NewTextHandler(e.Stderr, options)}), nil
+	case "json":
+		return slog.New(web.WithRequestID{Handler: slog.NewJSONHandler(e.Stderr, options)}), nil
+	}
+	return nil, usagef("--log-format %q: text or json", format)
+}
+
+func serve(ctx context.Context, e *Env, o serveFlags, log *slog.Logger) error {
+	proxies, err := parseProxies(o.proxies)
+	if err != nil {
+		return err
+	}
+	listener, err := listen(o.addr, "--addr")
+	if err != nil {
+		return err
+	}
+	defer listener.Close()
+	s, ring, err := openData(ctx, o.data)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	origins := o.urls
+	if len(origins) == 0 {
+		origins = many{defaultOrigin(listener, o.tlsCert != "")}
+	}
+	p, err := provider.New(provider.Config{Store: s, Seal: ring, Origins: origins, Logger: log, Proxies: proxies})
+	if errors.Is(err, provider.ErrOrigin) {
+		return usagef("--url: %v", err)
+	}
+	if err != nil {
+		return err
+	}
+	defer p.Close()
+	if err := prepare(ctx, e, p, o, origins[0]); err != nil {
+		return err
+	}
+	log.InfoContext(ctx, "ready", "url", origins[0], "addr", listener.Addr().String(), "data", o.data)
+	return runServers(ctx, o, log, p, listener)
+}
+
+func defaultOrigin(l net.Listener, tls bool) string {
+	_, port, _ := net.SplitHostPort(l.Addr().String()) // a listener's address has a port
+	if tls {
+		return "https://localhost:" + port
+	}
+	return "http://localhost:" + port
+}
+
+func parseProxies(in many) (web.Proxies, error) {
+	var out web.Proxies
+	for _, s := range in {
+		p, err := netip.ParsePrefix(s)
+		if err != nil {
+			return nil, usagef("--trusted-proxy %q: a network like 10.0.0.0/8", s)
+		}
+		out = append(out, p)
+	}
+	return out, nil
+}
+
+// listen says what would work when a port is taken.
+func listen(addr, flagName string) (net.Listener, error) {
+	l, err := net.Listen("tcp", addr)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, fmt.Errorf("%s %s is taken by another program; try %s", flagName, addr, flagName+" "+nextPort(addr))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s %s: %w", flagName, addr, err)
+	}
+	return l, nil
+}
+
+// nextPort finds a port near the one that is taken.
+func nextPort(addr string) string {
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return addr
+	}
+	n, err := net.LookupPort("tcp", port)
+	if err != nil {
+		return addr
+	}
+	for try := n + 1; try < n+100; try++ {
+		next := net.JoinHostPort(host, fmt.Sprint(try))
+		if l, err := net.Listen("tcp", next); err == nil {
+			_ = l.Close()
+			return next
+		}
+	}
+	return net.JoinHostPort(host, "0")
+}
+
+// openData opens a data folder: the database, and the key that seals what is
+// secret in it, made at the first start.
+func openData(ctx context.Context, dir string) (*store.Store, *seal.Ring, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, nil, fmt.Errorf("--data %s: %w; it has to be a folder that this user may write to", dir, err)
+	}
+	secret, err := sealingKey(filepath.Join(dir, "key"))
+	if err != nil {
+		return nil, nil, err
+	}
+	ring, err := seal.NewRing(secret)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", filepath.Join(dir, "key"), err)
+	}
+	s, err := store.Open(ctx, store.Options{Path: filepath.Join(dir, "latchkey.db"), Seal: ring})
+	return s, ring, err
+}
+
+func sealingKey(path string) ([]byte, error) {
+	b, err := os.ReadFile(path)
+	if err == nil {
+		return b, nil
+	}
+	if !errors.Is(err, os.ErrNotExist) {
+		return nil, err
+	}
+	secret := seal.RandomSecret()
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, os.ErrExist) {
+		return os.ReadFile(path) // another process was first
+	}
+	if err != nil {
+		return nil, err
+	}
+	_, werr := file.Write(secret)
+	return secret, errors.Join(werr, file.Sync(), file.Close())
+}
+
+// prepare does what serve does before it answers: realm master, imports, the
+// first administrator.
+func prepare(ctx context.Context, e *Env, p *provider.Provider, o serveFlags, origin string) error {
+	if err := p.Manage.EnsureMaster(ctx); err != nil {
+		return err
+	}
+	if err := importAll(ctx, e, p, o); err != nil {
+		return err
+	}
+	if o.admin != "" {
+		return firstAdmin(ctx, e, p, o.admin)
+	}
+	has, err := p.Manage.HasAdmin(ctx)
+	if err != nil || has {
+		return err
+	}
+	secret, err := p.Manage.SetupLink(ctx)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(e.Stderr, "\n  There is no administrator yet. This link makes the first one; it works once, for 24 hours:\n\n    %s/setup/%s\n\n", origin, secret)
+	return nil
+}
+
+func firstAdmin(ctx context.Context, e *Env, p *provider.Provider, name string) error {
+	has, err := p.Manage.HasAdmin(ctx)
+	if err != nil {
+		return err
+	}
+	if has {
+		fmt.Fprintln(e.Stderr, "latchkey: there is an administrator already; --admin changes nothing (`latchkey user reset-password` gives somebody another password)")
+		return nil
+	}
+	if e.get(adminPassword) == "" {
+		return usagef("--admin %s: put the password into the variable %s", name, adminPassword)
+	}
+	_, err = p.Manage.CreateAdmin(ctx, name, e.get(adminPassword))
+	return err
+}
+
+func importAll(ctx context.Context, e *Env, p *provider.Provider, o serveFlags) error {
+	for _, path := range o.imports {
+		files, err := realmFiles(path)
+		if err != nil {
+			return fmt.Errorf("--import: %w", err)
+		}
+		for _, file := range files {
+			doc, err := os.ReadFile(file)
+			if err != nil {
+				return fmt.Errorf("--import: %w", err)
+			}
+			name, made, err := p.Manage.Import(ctx, doc, o.accept)
+			if err != nil {
+				return fmt.Errorf("--import %s: %w", file, err)
+			}
+			if made {
+				fmt.Fprintf(e.Stderr, "latchkey: realm %q imported from %s\n", name, file)
+			} else {
+				fmt.Fprintf(e.Stderr, "latchkey: realm %q exists already; %s changes nothing\n", name, file)
+			}
+		}
+	}
+	return nil
+}
+
+// realmFiles are the JSON files of a folder, or the one file.
+func realmFiles(path string) ([]string, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.IsDir() {
+		return []string{path}, nil
+	}
+	files, err := filepath.Glob(filepath.Join(path, "*.json"))
+	if err == nil && len(files) == 0 {
+		return nil, fmt.Errorf("%s holds no .json file", path)
+	}
+	return files, err
+}
+
+// runServers serves until the context ends, then lets requests under way finish.
+func runServers(ctx context.Context, o serveFlags, log *slog.Logger, p *provider.Provider, listener net.Listener) error {
+	servers := []running{{web.NewServer(p.Handler(), log), listener, o.tlsCert, o.tlsKey}}
+	if o.managementAddr != "" {
+		l, err := listen(o.managementAddr, "--management-addr")
+		if err != nil {
+			return err
+		}
+		servers = append(servers, running{web.NewServer(p.Management(), log), l, "", ""})
+	}
+	return serveUntil(ctx, servers)
+}
+
+// running is a server with its door.
+type running struct {
+	server    *http.Server
+	listener  net.Listener
+	cert, key string
+}
+
+// drain is how long requests under way may take to finish.
+const drain = 10 * time.Second
+
+func serveUntil(ctx context.Context, servers []running) error {
+	failed := make(chan error, len(servers))
+	for _, s := range servers {
+		go func() {
+			if s.cert != "" {
+				failed <- s.server.ServeTLS(s.listener, s.cert, s.key)
+				return
+			}
+			failed <- s.server.Serve(s.listener)
+		}()
+	}
+	var err error
+	select {
+	case <-ctx.Done():
+	case err = <-failed:
+	}
+	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
+	defer cancel()
+	for _, s := range servers {
+		err = errors.Join(err, s.server.Shutdown(ending))
+	}
+	if errors.Is(err, http.ErrServerClosed) || (err != nil && strings.Contains(err.Error(), "closed network")) {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,194 @@
+// Package flow decides: what must happen next in this login, and may a token be
+// issued now? Both are pure functions over facts that somebody else loaded.
+//
+// It reads nothing, writes nothing and knows no HTTP. journey asks Next;
+// token.Issue asks MayIssue and nobody else does, so that no grant can forget it
+// (S-86).
+package flow
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/latchkey-id/latchkey/internal/oauth"
+	"github.com/latchkey-id/latchkey/internal/realm"
+)
+
+// Facts are everything a decision looks at. A nil Session means that there is
+// none, a nil Request that no browser takes part.
+type Facts struct {
+	Realm       *realm.Realm
+	Client      *realm.Client
+	User        *realm.User
+	Credentials []string // kinds of the user's credentials
+	Session     *realm.Session
+	Request     *realm.AuthRequest
+	Failed      realm.FailedLogins
+	Now         time.Time
+	NotActing   bool // the user takes no part: client_credentials
+}
+
+// Kind says what must happen next.
+type Kind string
+
+// The kinds of steps.
+const (
+	Login Kind = "login"
+	Issue Kind = "issue"
+	Deny  Kind = "deny"
+)
+
+// Step is what must happen next. Reauthenticate asks the session's user again;
+// Reason says why a request is denied.
+type Step struct {
+	Kind           Kind
+	Reauthenticate bool
+	Existing       bool // Issue by the session that is there: single sign-on
+	Err            error
+}
+
+// Next decides what must happen next in a login.
+func Next(f Facts) Step {
+	if f.Request.State == realm.RequestAuthenticated {
+		return issueOrDeny(f)
+	}
+	prompt := strings.Fields(f.Request.Params.Prompt)
+	if why := mustLogin(f, prompt); why != none {
+		// OpenID Connect Core 1.0, 3.1.2.1: "none: The Authorization Server MUST
+		// NOT display any authentication or consent user interface pages."
+		if slices.Contains(prompt, "none") {
+			return Step{Kind: Deny, Err: oauth.Refuse(oauth.LoginRequired, "")}
+		}
+		return Step{Kind: Login, Reauthenticate: why == again}
+	}
+	step := issueOrDeny(f)
+	step.Existing = true
+	return step
+}
+
+type why int
+
+const (
+	none  why = iota
+	fresh     // nobody is logged in
+	again     // somebody is, and must prove it once more
+)
+
+func mustLogin(f Facts, prompt []string) why {
+	switch {
+	case f.Session == nil || !SessionLives(f.Realm, f.Session, f.Now):
+		return fresh
+	case f.User == nil || !f.User.Enabled:
+		return fresh
+	case slices.Contains(prompt, "login"):
+		return again
+	case f.Request.Params.MaxAge != nil && f.Now.Sub(f.Session.AuthTime) > time.Duration(*f.Request.Params.MaxAge)*time.Second:
+		return again
+	}
+	return none
+}
+
+func issueOrDeny(f Facts) Step {
+	if err := MayIssue(f); err != nil {
+		return Step{Kind: Deny, Err: err}
+	}
+	return Step{Kind: Issue}
+}
+
+// SessionLives decides at read time whether a session is within its idle and
+// its maximum life, never by what a clean-up has deleted (S-38).
+func SessionLives(r *realm.Realm, s *realm.Session, now time.Time) bool {
+	if !s.EndedAt.IsZero() {
+		return false
+	}
+	idle, most := SessionLimits(r, s)
+	return now.Before(s.LastSeenAt.Add(idle)) && now.Before(s.StartedAt.Add(most))
+}
+
+// SessionLimits are the idle and the maximum life of a session. The remember-me
+// ones count where they are set; 0 inherits.
+func SessionLimits(r *realm.Realm, s *realm.Session) (idle, most time.Duration) {
+	l := r.Lifespans
+	idle, most = realm.Seconds(l.SSOSessionIdle), realm.Seconds(l.SSOSessionMax)
+	if s.RememberMe {
+		idle = max(idle, realm.Seconds(l.SSOSessionIdleRememberMe))
+		most = max(most, realm.Seconds(l.SSOSessionMaxRememberMe))
+	}
+	return idle, most
+}
+
+// MayIssue decides whether this user and client may get a token now. It is the
+// one place for every grant; the checks stand in their order.
+func MayIssue(f Facts) error {
+	for _, check := range []func(Facts) error{
+		realmEnabled, clientEnabled, userEnabled, notLocked, sessionAlive, notBefore, policiesEnforced,
+	} {
+		if err := check(f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func realmEnabled(f Facts) error {
+	if !f.Realm.Enabled {
+		return oauth.Refuse(oauth.RealmDisabled, "")
+	}
+	return nil
+}
+
+func clientEnabled(f Facts) error {
+	if !f.Client.Enabled {
+		return oauth.Refuse(oauth.ClientDisabled, "")
+	}
+	return nil
+}
+
+func userEnabled(f Facts) error {
+	if f.User == nil {
+		return oauth.Refuse(oauth.UserNotFound, "")
+	}
+	if !f.User.Enabled {
+		return oauth.Refuse(oauth.UserDisabled, "")
+	}
+	return nil
+}
+
+func notLocked(f Facts) error {
+	if f.Realm.BruteForce.Protected && f.Now.Before(f.Failed.LockedUntil) {
+		return oauth.Refuse(oauth.AccountLocked, "")
+	}
+	return nil
+}
+
+func sessionAlive(f Facts) error {
+	if f.Session != nil && !SessionLives(f.Realm, f.Session, f.Now) {
+		return oauth.Refuse(oauth.SessionNotActive, "")
+	}
+	return nil
+}
+
+// notBefore: a session from before a not-before of the realm, the client or the
+// user gives nothing any more (S-34).
+func notBefore(f Facts) error {
+	if f.Session == nil {
+		return nil
+	}
+	if f.Session.StartedAt.Unix() < max(f.Realm.NotBefore, f.Client.NotBefore, f.User.NotBefore) {
+		return oauth.Refuse(oauth.SessionNotActive, "")
+	}
+	return nil
+}
+
+// policiesEnforced fails closed: what narrows who may log in and is not
+// enforced refuses the login, with the path of the setting.
+func policiesEnforced(f Facts) error {
+	if f.NotActing {
+		return nil
+	}
+	if path := realm.Unenforced(f.Realm, f.Client, f.User, f.Credentials); path != "" {
+		return oauth.Refuse(oauth.UnenforcedPolicy, path)
+	}
+	return nil
+}

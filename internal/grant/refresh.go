@@ -1,0 +1,82 @@
+package grant
+
+import (
+	"context"
+	"errors"
+
+	"github.com/latchkey-id/latchkey/internal/flow"
+	"github.com/latchkey-id/latchkey/internal/oauth"
+	"github.com/latchkey-id/latchkey/internal/realm"
+	"github.com/latchkey-id/latchkey/internal/store"
+	"github.com/latchkey-id/latchkey/internal/token"
+)
+
+// refreshToken is RFC 6749, section 6. Everything that may have changed since
+// the last time is looked at again (S-33); rotation, reuse and the successor are
+// one transaction in the store.
+func (e *Endpoint) refreshToken(ctx context.Context, q *request) (*token.Response, error) {
+	if q.form.Get("refresh_token") == "" {
+		return nil, oauth.Refuse(oauth.RefreshMissing, "")
+	}
+	sent, err := e.Issuer.ParseRefresh(ctx, q.realm, q.at.Origin, q.form.Get("refresh_token"))
+	if err != nil {
+		return nil, err
+	}
+	family, err := e.family(ctx, q, sent)
+	if err != nil {
+		return nil, err
+	}
+	s, u, err := e.session(ctx, q, family.SessionID)
+	if err != nil {
+		return nil, err
+	}
+	narrowed, err := token.Narrow(family.Scope, q.form.Get("scope"))
+	if err != nil {
+		return nil, err
+	}
+	scopes, err := e.scopes(ctx, q, narrowed)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := e.Issuer.Issue(ctx, token.Grant{Realm: q.realm, Client: q.client, User: u, Session: s, Origin: q.at.Origin, Scopes: scopes,
+		Kind: token.GrantRefresh, Nonce: family.Nonce, ACR: family.ACR, Family: family, Sent: sent.Generation})
+	if err != nil {
+		return nil, e.refused(ctx, q, family, err)
+	}
+	return resp, e.Store.TouchSession(ctx, q.realm.ID, s.ID)
+}
+
+// family finds the line of tokens that the sent one belongs to.
+func (e *Endpoint) family(ctx context.Context, q *request, sent *token.Refresh) (*realm.RefreshFamily, error) {
+	f, err := e.Store.RefreshFamily(ctx, q.realm.ID, sent.FamilyID)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, oauth.Refuse(oauth.RefreshInvalid, "")
+	}
+	if err != nil {
+		return nil, err
+	}
+	if f.ClientID != q.client.ID {
+		return nil, oauth.Refuse(oauth.RefreshWrongClient, "")
+	}
+	s, err := e.Store.Session(ctx, q.realm.ID, f.SessionID)
+	if err != nil || !flow.SessionLives(q.realm, s, e.Now()) {
+		return nil, oauth.Refuse(oauth.SessionNotActive, "")
+	}
+	if !f.RevokedAt.IsZero() {
+		return nil, oauth.Refuse(oauth.SessionWithoutClient, "")
+	}
+	return f, nil
+}
+
+// refused gives the store's answers Keycloak's words.
+func (e *Endpoint) refused(ctx context.Context, q *request, f *realm.RefreshFamily, err error) error {
+	switch {
+	case errors.Is(err, store.ErrUsed):
+		return oauth.RefuseBecause(oauth.RefreshReused, errors.New("an older generation was sent: the family "+f.ID+" is revoked"))
+	case errors.Is(err, store.ErrNotFound):
+		return oauth.RefuseBecause(oauth.RefreshExpired, err)
+	case errors.Is(err, store.ErrGateMoved):
+		return oauth.RefuseBecause(oauth.SessionNotActive, err)
+	}
+	return err
+}

@@ -1,0 +1,229 @@
+package journey
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/latchkey-id/latchkey/internal/audit"
+	"github.com/latchkey-id/latchkey/internal/flow"
+	"github.com/latchkey-id/latchkey/internal/oauth"
+	"github.com/latchkey-id/latchkey/internal/password"
+	"github.com/latchkey-id/latchkey/internal/realm"
+	"github.com/latchkey-id/latchkey/internal/session"
+	"github.com/latchkey-id/latchkey/internal/store"
+	"github.com/latchkey-id/latchkey/internal/web"
+)
+
+// Attempt is what the login form sent.
+type Attempt struct {
+	Username, Password string
+	RememberMe         bool
+}
+
+// Login checks a password and goes on. A wrong one shows the page again; it
+// does not tell whether the user exists, in words or in time.
+func (j *Journey) Login(w http.ResponseWriter, r *http.Request, v *Visit, a Attempt) error {
+	if done(v.Request) {
+		return j.Resume(w, r, v)
+	}
+	before, err := j.next(r.Context(), v)
+	if err != nil {
+		return err
+	}
+	if before.Kind != flow.Login {
+		return j.do(w, r, v, before) // another tab has logged in meanwhile
+	}
+	if before.Reauthenticate {
+		a.Username = v.User.Username // S-85: the same user again, not another
+	}
+	user, err := j.Check(r.Context(), v.Realm, a.Username, a.Password)
+	if err != nil {
+		return j.again(w, r, v, a, before, err)
+	}
+	v.User = user
+	return j.logIn(w, r, v, a)
+}
+
+func (j *Journey) again(w http.ResponseWriter, r *http.Request, v *Visit, a Attempt, step flow.Step, cause error) error {
+	reason := oauth.ReasonOf(cause)
+	if reason == oauth.ServerError {
+		return cause
+	}
+	j.refuse(r.Context(), v, cause)
+	return j.Show(w, r, v, Prompt{Reauthenticate: step.Reauthenticate, Username: a.Username, RememberMe: a.RememberMe, Refused: reason})
+}
+
+// Check finds the user that a name and a password belong to. Reasons:
+// WrongCredentials (also for an unknown user, at the same cost),
+// AccountDisabled (only with the right password), HashingBusy.
+func (j *Journey) Check(ctx context.Context, in *realm.Realm, username, pw string) (*realm.User, error) {
+	user, err := j.find(ctx, in, username)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return nil, err
+	}
+	if err != nil || user.ServiceAccountClient != "" {
+		return nil, j.nobody(ctx, pw, "no such user")
+	}
+	c, err := j.passwordOf(ctx, user)
+	if err != nil {
+		return nil, err
+	}
+	if c == nil {
+		return nil, j.nobody(ctx, pw, "the user has no password")
+	}
+	ok, rehash, err := j.Passwords.Verify(ctx, pw, password.Hash{Data: c.Data, Secret: c.Secret})
+	switch {
+	case err != nil:
+		return nil, busy(err)
+	case !ok:
+		return nil, oauth.RefuseBecause(oauth.WrongCredentials, errors.New("wrong password"))
+	case !user.Enabled:
+		return nil, oauth.Refuse(oauth.AccountDisabled, "")
+	case rehash:
+		return user, j.rehash(ctx, user, *c, pw)
+	}
+	return user, nil
+}
+
+// find takes a username, or an e-mail address where the realm allows it. Blanks
+// around it and its case do not count.
+func (j *Journey) find(ctx context.Context, in *realm.Realm, name string) (*realm.User, error) {
+	name = strings.ToLower(strings.TrimSpace(name))
+	if name == "" || len(name) > 255 {
+		return nil, store.ErrNotFound
+	}
+	u, err := j.Store.UserByUsername(ctx, in.ID, name)
+	if errors.Is(err, store.ErrNotFound) && in.LoginWithEmailAllowed && strings.Contains(name, "@") {
+		return j.Store.UserByEmail(ctx, in.ID, name)
+	}
+	return u, err
+}
+
+func (j *Journey) nobody(ctx context.Context, pw, why string) error {
+	if err := j.Passwords.VerifyNobody(ctx, pw); err != nil {
+		return busy(err)
+	}
+	return oauth.RefuseBecause(oauth.WrongCredentials, errors.New(why))
+}
+
+func busy(err error) error {
+	if errors.Is(err, password.ErrBusy) {
+		return oauth.RefuseBecause(oauth.HashingBusy, err)
+	}
+	return err
+}
+
+func (j *Journey) passwordOf(ctx context.Context, u *realm.User) (*realm.Credential, error) {
+	creds, err := j.Store.Credentials(ctx, u.RealmID, u.ID)
+	for _, c := range creds {
+		if c.Type == "password" {
+			return &c, err
+		}
+	}
+	return nil, err
+}
+
+// rehash stores a better hash of the password that just proved right (S-80).
+func (j *Journey) rehash(ctx context.Context, u *realm.User, c realm.Credential, pw string) error {
+	h, err := j.Passwords.Hash(ctx, pw)
+	if err != nil {
+		return nil // the login is right; the hash is made better another time
+	}
+	c.Data, c.Secret = h.Data, h.Secret
+	return j.Store.RehashPassword(ctx, u.RealmID, u.ID, c)
+}
+
+// logIn makes the session. The browser's value and the session's are new, in the
+// same transaction: what was known before the login is worth nothing after it (S-79).
+func (j *Journey) logIn(w http.ResponseWriter, r *http.Request, v *Visit, a Attempt) error {
+	ctx, now := r.Context(), j.Now()
+	browser, token := session.NewValue(), session.NewValue()
+	s := realm.Session{ID: session.NewID(), RealmID: v.Realm.ID, UserID: v.User.ID, TokenHash: token.Hash, StartedAt: now, LastSeenAt: now, AuthTime: now,
+		RememberMe: a.RememberMe && v.Realm.RememberMe, Methods: []string{"pwd"}, IP: web.RealIP(ctx), UserAgent: clip(r.UserAgent())}
+	v.Request.State = realm.RequestAuthenticated
+	facts, err := j.facts(ctx, v)
+	if err != nil {
+		return err
+	}
+	facts.Session = &s
+	if step := flow.Next(facts); step.Kind == flow.Deny {
+		return j.deny(w, r, v, step.Err)
+	}
+	before := v.Session
+	same := before != nil && before.UserID == s.UserID
+	if same { // proved once more: the session goes on, its cookie is new (S-42)
+		s.ID, s.StartedAt = before.ID, before.StartedAt
+	}
+	err = j.Store.Authenticate(ctx, store.Authentication{RequestID: v.Request.ID, BrowserHash: v.Browser.Hash, NewBrowserHash: browser.Hash, Session: s, Existing: same,
+		Gates: store.Gates{RealmID: v.Realm.ID, UserID: v.User.ID, UserGate: v.User.Gate}})
+	if errors.Is(err, store.ErrUsed) {
+		return j.reload(w, r, v)
+	}
+	if err != nil {
+		return err
+	}
+	if before != nil && !same {
+		if err := j.Store.EndSession(ctx, v.Realm.ID, before.ID); err != nil {
+			return err
+		}
+	}
+	v.Browser, v.Session, v.Request.SessionID, v.Request.UserID = browser, &s, s.ID, s.UserID
+	j.Cookies.SetBrowser(w, v.At, browser)
+	j.Cookies.SetSession(w, v.At, v.Realm, &s, token)
+	j.Audit.Record(ctx, v.Realm, realm.Event{Type: audit.Login, ClientID: v.Client.ClientID, UserID: v.User.ID, SessionID: s.ID, IP: s.IP})
+	return j.issue(w, r, v)
+}
+
+// reload answers a form that was sent twice at once: the other one won.
+func (j *Journey) reload(w http.ResponseWriter, r *http.Request, v *Visit) error {
+	req, err := j.Store.AuthRequest(r.Context(), v.Realm.ID, v.Request.ID)
+	if err != nil {
+		return err
+	}
+	v.Request = req
+	return j.Respond(w, r, v, Outcome{Err: oauth.Refuse(oauth.AuthenticationExpired, "")})
+}
+
+func clip(s string) string {
+	const most = 255
+	if len(s) > most {
+		return s[:most]
+	}
+	return s
+}
+
+// issue makes the code, while what was decided on still holds.
+func (j *Journey) issue(w http.ResponseWriter, r *http.Request, v *Visit) error {
+	code := newCode(v)
+	p := v.Request.Params
+	sum := sha256.Sum256([]byte(code))
+	acr := "1"
+	if v.Session.AuthTime.Before(v.Request.CreatedAt) {
+		acr = "0" // answered by a session from before the request
+	}
+	err := j.Store.FinishAuthRequest(r.Context(), store.Issued{RequestID: v.Request.ID, BrowserHash: v.Browser.Hash,
+		Code: realm.Code{Hash: sum[:], RealmID: v.Realm.ID, ClientID: v.Client.ID, UserID: v.User.ID, SessionID: v.Session.ID, RedirectURI: p.RedirectURI,
+			Scope: p.Scope, Nonce: p.Nonce, CodeChallenge: p.CodeChallenge, CodeChallengeMethod: p.CodeChallengeMethod, AuthTime: v.Session.AuthTime, ACR: acr,
+			ExpiresAt: j.Now().Add(realm.Seconds(v.Realm.Lifespans.AccessCode))},
+		Gates: store.Gates{RealmID: v.Realm.ID, UserID: v.User.ID, UserGate: v.User.Gate, ClientID: v.Client.ID, ClientGate: v.Client.Gate, SessionID: v.Session.ID}})
+	if errors.Is(err, store.ErrUsed) {
+		return j.Respond(w, r, v, Outcome{Err: oauth.Refuse(oauth.AuthenticationExpired, "")})
+	}
+	if err != nil {
+		return err
+	}
+	return j.Respond(w, r, v, Outcome{Code: code, SessionID: v.Session.ID})
+}
+
+// newCode has the shape of Keycloak's, random.session.client, with 256 random
+// bits in front.
+func newCode(v *Visit) string {
+	b := make([]byte, 32)
+	_, _ = rand.Read(b)
+	return strings.Join([]string{base64.RawURLEncoding.EncodeToString(b), v.Session.ID, v.Client.ID}, ".")
+}

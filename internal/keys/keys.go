@@ -1,0 +1,219 @@
+// Package keys makes, keeps and publishes a realm's keys: made when first
+// needed, sealed in the store, one key for each use and algorithm.
+//
+// It signs nothing itself: token does, with what Active gives. discovery
+// publishes what Published gives.
+package keys
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/big"
+	"sync"
+	"time"
+
+	"github.com/latchkey-id/latchkey/internal/jose"
+	"github.com/latchkey-id/latchkey/internal/realm"
+	"github.com/latchkey-id/latchkey/internal/seal"
+)
+
+// States of a key: an active one signs, a passive one only verifies.
+const (
+	Active  = "active"
+	Passive = "passive"
+	spare   = "spare"
+)
+
+// spares is how many RSA keys are kept ready: making one takes as long as many
+// logins.
+const spares = 2
+
+// Store is what keys are kept in; *store.Store satisfies it.
+type Store interface {
+	SigningKeys(ctx context.Context, realmID string) ([]realm.SigningKey, error)
+	AddSigningKey(ctx context.Context, k realm.SigningKey) (realm.SigningKey, error)
+	AddSpareKey(ctx context.Context, k realm.SigningKey) error
+	SpareKeys(ctx context.Context, algorithm string) (int, error)
+	TakeSpareKey(ctx context.Context, algorithm string) (realm.SigningKey, error)
+}
+
+// Keeper gives keys. Parsed keys stay in memory by their id, which never names
+// two different keys.
+type Keeper struct {
+	Store    Store
+	Seal     *seal.Ring
+	Now      func() time.Time
+	Logger   *slog.Logger
+	NotFound error // what Store returns when there is no spare key
+
+	mu     sync.Mutex
+	parsed map[string]jose.Key
+}
+
+// Active gives the key that signs with the algorithm in a realm, made now if
+// there is none.
+func (k *Keeper) Active(ctx context.Context, r *realm.Realm, algorithm string) (jose.Key, error) {
+	all, err := k.Store.SigningKeys(ctx, r.ID)
+	if err != nil {
+		return jose.Key{}, err
+	}
+	for _, row := range all {
+		if row.Algorithm == algorithm && row.State == Active {
+			return k.open(row)
+		}
+	}
+	return k.create(ctx, r, algorithm)
+}
+
+// Set gives every key of the realm, retired ones included: to verify with.
+func (k *Keeper) Set(ctx context.Context, r *realm.Realm) (*jose.Set, error) {
+	all, err := k.Store.SigningKeys(ctx, r.ID)
+	if err != nil {
+		return nil, err
+	}
+	var out []jose.Key
+	for _, row := range all {
+		key, err := k.open(row)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, key)
+	}
+	return jose.NewSet(out...), nil
+}
+
+// Published gives the keys of the public document. A realm has at least one
+// signature key and one encryption key, as Keycloak's have.
+func (k *Keeper) Published(ctx context.Context, r *realm.Realm) (*jose.Set, error) {
+	for _, algorithm := range []string{SignatureAlgorithm(r), jose.RSAOAEP} {
+		if _, err := k.Active(ctx, r, algorithm); err != nil {
+			return nil, err
+		}
+	}
+	return k.Set(ctx, r)
+}
+
+// SignatureAlgorithm is what a realm signs tokens with, RS256 unless it says so.
+func SignatureAlgorithm(r *realm.Realm) string {
+	if r.DefaultSignatureAlgorithm == "" {
+		return jose.RS256
+	}
+	return r.DefaultSignatureAlgorithm
+}
+
+func (k *Keeper) create(ctx context.Context, r *realm.Realm, algorithm string) (jose.Key, error) {
+	key, err := k.fresh(ctx, algorithm)
+	if err != nil {
+		return jose.Key{}, err
+	}
+	if key.Public != nil {
+		if key.Certificate, err = k.certificate(key, r.Name); err != nil {
+			return jose.Key{}, err
+		}
+	}
+	row, err := k.row(key, r.ID, Active)
+	if err != nil {
+		return jose.Key{}, err
+	}
+	if row, err = k.Store.AddSigningKey(ctx, row); err != nil {
+		return jose.Key{}, err
+	}
+	return k.open(row)
+}
+
+// fresh takes a spare key, or makes one.
+func (k *Keeper) fresh(ctx context.Context, algorithm string) (jose.Key, error) {
+	row, err := k.Store.TakeSpareKey(ctx, algorithm)
+	if errors.Is(err, k.NotFound) {
+		return jose.Generate(algorithm)
+	}
+	if err != nil {
+		return jose.Key{}, err
+	}
+	return k.open(row)
+}
+
+// KeepSpares fills the pool of spare RSA keys. It is called in the background.
+func (k *Keeper) KeepSpares(ctx context.Context) error {
+	for _, algorithm := range []string{jose.RS256, jose.RSAOAEP} {
+		n, err := k.Store.SpareKeys(ctx, algorithm)
+		if err != nil {
+			return err
+		}
+		for ; n < spares; n++ {
+			if err := k.addSpare(ctx, algorithm); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (k *Keeper) addSpare(ctx context.Context, algorithm string) error {
+	key, err := jose.Generate(algorithm)
+	if err != nil {
+		return err
+	}
+	row, err := k.row(key, "", spare)
+	if err != nil {
+		return err
+	}
+	return k.Store.AddSpareKey(ctx, row)
+}
+
+func (k *Keeper) row(key jose.Key, realmID, state string) (realm.SigningKey, error) {
+	private, err := key.MarshalPrivate()
+	if err != nil {
+		return realm.SigningKey{}, err
+	}
+	sealed, err := k.Seal.Seal(private, "signing_keys", key.ID, "private")
+	if err != nil {
+		return realm.SigningKey{}, fmt.Errorf("keys: %w", err)
+	}
+	return realm.SigningKey{ID: key.ID, RealmID: realmID, Use: key.Use, Algorithm: key.Algorithm, State: state, Sealed: sealed,
+		Public: key.Certificate, CreatedAt: k.Now(), Priority: 100}, nil
+}
+
+func (k *Keeper) open(row realm.SigningKey) (jose.Key, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if key, ok := k.parsed[row.ID]; ok {
+		return key, nil
+	}
+	private, err := k.Seal.Open(row.Sealed, "signing_keys", row.ID, "private")
+	if err != nil {
+		return jose.Key{}, fmt.Errorf("keys: key %s of realm %s: %w; is this the sealing key that it was made with?", row.ID, row.RealmID, err)
+	}
+	key, err := jose.ParsePrivate(row.Algorithm, row.ID, row.Use, private)
+	if err != nil {
+		return jose.Key{}, err
+	}
+	key.Certificate = row.Public
+	if k.parsed == nil {
+		k.parsed = map[string]jose.Key{}
+	}
+	if row.State != spare {
+		k.parsed[row.ID] = key
+	}
+	return key, nil
+}
+
+// certificate wraps a public key as Keycloak does: self-signed, ten years, the
+// realm's name. Nothing trusts it; clients that want x5c find one.
+func (k *Keeper) certificate(key jose.Key, realmName string) ([]byte, error) {
+	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 63))
+	if err != nil {
+		return nil, fmt.Errorf("keys: %w", err)
+	}
+	t := &x509.Certificate{SerialNumber: serial, Subject: pkix.Name{CommonName: realmName}, NotBefore: k.Now().Add(-time.Minute), NotAfter: k.Now().AddDate(10, 0, 0)}
+	der, err := x509.CreateCertificate(rand.Reader, t, t, key.Public, key.Private)
+	if err != nil {
+		return nil, fmt.Errorf("keys: %w", err)
+	}
+	return der, nil
+}

@@ -1,0 +1,347 @@
+// Package logout ends sessions: RP-Initiated Logout 1.0 in the browser, and
+// Keycloak's older POST with a refresh token.
+//
+// A request with a valid id_token_hint acts at once; any other only shows a page
+// with one button, so that a link on a foreign page logs nobody out (S-40). It
+// is exempt from http.CrossOriginProtection by name for that reason. provider
+// mounts it.
+package logout
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/latchkey-id/latchkey/internal/audit"
+	"github.com/latchkey-id/latchkey/internal/clientauth"
+	"github.com/latchkey-id/latchkey/internal/jose"
+	"github.com/latchkey-id/latchkey/internal/keys"
+	"github.com/latchkey-id/latchkey/internal/oauth"
+	"github.com/latchkey-id/latchkey/internal/realm"
+	"github.com/latchkey-id/latchkey/internal/seal"
+	"github.com/latchkey-id/latchkey/internal/session"
+	"github.com/latchkey-id/latchkey/internal/store"
+	"github.com/latchkey-id/latchkey/internal/token"
+	"github.com/latchkey-id/latchkey/internal/ui"
+	"github.com/latchkey-id/latchkey/internal/urls"
+	"github.com/latchkey-id/latchkey/internal/web"
+)
+
+// Realms resolves the realm of a request and the origin it came to.
+type Realms interface {
+	Resolve(r *http.Request) (*realm.Realm, urls.Realm, error)
+}
+
+// Endpoint is the end session endpoint.
+type Endpoint struct {
+	Realms     Realms
+	Store      *store.Store
+	Keys       *keys.Keeper
+	Issuer     *token.Issuer
+	Clients    *clientauth.Authenticator
+	Cookies    *session.Cookies
+	Seal       *seal.Ring
+	Audit      *audit.Log
+	Logger     *slog.Logger
+	Now        func() time.Time
+	PageErrors web.ErrorWriter
+	JSONErrors web.ErrorWriter
+}
+
+// Mount registers the routes.
+func (e *Endpoint) Mount(mux *http.ServeMux) {
+	page := web.Adapt(e.browser, e.PageErrors)
+	serve := web.Methods(map[string]http.HandlerFunc{http.MethodGet: page, http.MethodPost: e.post, http.MethodOptions: web.Preflight("POST, OPTIONS")})
+	mux.HandleFunc(urls.LogoutPattern, serve)
+	mux.HandleFunc(urls.LogoutPattern+"/{$}", serve)
+	mux.HandleFunc(urls.LogoutConfirmPattern, web.Methods(map[string]http.HandlerFunc{http.MethodGet: page, http.MethodPost: web.Adapt(e.confirm, e.PageErrors)}))
+}
+
+// post is the old back-channel form when it carries a refresh token, the
+// browser's otherwise.
+func (e *Endpoint) post(w http.ResponseWriter, r *http.Request) {
+	form, err := web.ParseForm(w, r)
+	switch {
+	case err != nil:
+		e.PageErrors(w, r, err)
+	case form.Has("refresh_token"):
+		web.Adapt(func(w http.ResponseWriter, r *http.Request) error { return e.byRefreshToken(w, r, form) }, e.JSONErrors)(w, r)
+	default:
+		web.Adapt(func(w http.ResponseWriter, r *http.Request) error { return e.ask(w, r, form) }, e.PageErrors)(w, r)
+	}
+}
+
+func (e *Endpoint) browser(w http.ResponseWriter, r *http.Request) error {
+	q, err := web.ParseQuery(r)
+	if err != nil {
+		return err
+	}
+	return e.ask(w, r, q)
+}
+
+// asked is a logout request that was checked.
+type asked struct {
+	realm   *realm.Realm
+	at      urls.Realm
+	client  *realm.Client // nil when nothing names one
+	hint    *jose.Token   // nil without a hint
+	target  string        // "" for our own page
+	state   string
+	current *realm.Session
+}
+
+func (e *Endpoint) ask(w http.ResponseWriter, r *http.Request, p url.Values) error {
+	a, err := e.check(r, p)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Cache-Control", "no-cache")
+	if a.hint != nil {
+		return e.finish(w, r, a)
+	}
+	lang := web.Language(r, p.Get("ui_locales"))
+	tokenText, err := e.formToken(a)
+	if err != nil {
+		return err
+	}
+	action := a.at.LogoutConfirm() + "?" + url.Values{"client_id": {clientID(a.client)}, "tab_id": {"1"}}.Encode()
+	return web.WritePage(w, r, http.StatusOK, ui.LogoutPage{Lang: lang, RealmName: name(a.realm), Action: action, FormToken: tokenText})
+}
+
+func name(r *realm.Realm) string {
+	if r.DisplayName != "" {
+		return r.DisplayName
+	}
+	return r.Name
+}
+
+func clientID(c *realm.Client) string {
+	if c == nil {
+		return "account"
+	}
+	return c.ClientID
+}
+
+// check validates a logout request. Reasons: LogoutHintInvalid,
+// LogoutHintMissing, LogoutRedirectInvalid.
+func (e *Endpoint) check(r *http.Request, p url.Values) (*asked, error) {
+	if err := web.Single(p); err != nil {
+		return nil, err
+	}
+	in, at, err := e.Realms.Resolve(r)
+	if err != nil {
+		return nil, err
+	}
+	a := &asked{realm: in, at: at, state: p.Get("state")}
+	if a.current, err = e.Cookies.Current(r.Context(), r, in); err != nil {
+		return nil, err
+	}
+	if err := e.checkHint(r.Context(), a, p.Get("id_token_hint"), p.Get("client_id")); err != nil {
+		return nil, err
+	}
+	if err := e.checkClient(r.Context(), a, p.Get("client_id")); err != nil {
+		return nil, err
+	}
+	return a, checkTarget(a, p.Get("post_logout_redirect_uri"))
+}
+
+// checkHint verifies an ID token of ours, retired keys included; its expiry does
+// not matter: "the OP SHOULD accept ID Tokens when the RP identified by the ID
+// Token's aud claim ... has a current session or had a recent session" (2).
+func (e *Endpoint) checkHint(ctx context.Context, a *asked, hint, clientID string) error {
+	if hint == "" {
+		return nil
+	}
+	set, err := e.Keys.Set(ctx, a.realm)
+	if err != nil {
+		return err
+	}
+	t, err := jose.Verify(hint, set, jose.Expected{Algorithms: token.AsymmetricAlgorithms(), Issuer: a.at.Issuer(), Audience: clientID, Now: e.Now(), AnyExpiry: true})
+	if err != nil {
+		return oauth.RefuseBecause(oauth.LogoutHintInvalid, err)
+	}
+	if t.Text("typ") != "ID" || len(t.Audience()) != 1 {
+		return oauth.Refuse(oauth.LogoutHintInvalid, "typ is "+t.Text("typ"))
+	}
+	a.hint = t
+	return nil
+}
+
+func (e *Endpoint) checkClient(ctx context.Context, a *asked, id string) (err error) {
+	if id == "" && a.hint != nil {
+		id = a.hint.Audience()[0]
+	}
+	if id == "" {
+		return nil
+	}
+	a.client, err = e.Store.ClientByClientID(ctx, a.realm.ID, id)
+	if errors.Is(err, store.ErrNotFound) {
+		return oauth.Refuse(oauth.LogoutRedirectInvalid, "unknown client")
+	}
+	return err
+}
+
+func checkTarget(a *asked, target string) error {
+	switch {
+	case target == "":
+		return nil
+	case a.client == nil:
+		return oauth.Refuse(oauth.LogoutHintMissing, "")
+	}
+	rules := oauth.RedirectRules{Exact: a.realm.On(realm.ExactRedirectURIs, a.client), RootURL: a.client.RootURL, AllowAnyHost: urls.IsLoopback(a.at.Origin)}
+	if !oauth.MatchRedirectURI(PostLogoutURIs(a.client), target, rules) {
+		return oauth.Refuse(oauth.LogoutRedirectInvalid, target)
+	}
+	a.target = target
+	return nil
+}
+
+// PostLogoutURIs are the registered ones: the client attribute, in which "+"
+// stands for the redirect URIs. Without the attribute the redirect URIs count,
+// as for a client that Keycloak migrated.
+func PostLogoutURIs(c *realm.Client) []string {
+	attribute, ok := c.Attributes["post.logout.redirect.uris"]
+	if !ok {
+		attribute = "+"
+	}
+	var out []string
+	for _, uri := range strings.Split(attribute, "##") {
+		switch uri {
+		case "+":
+			out = append(out, c.RedirectURIs...)
+		case "", "-":
+		default:
+			out = append(out, uri)
+		}
+	}
+	return out
+}
+
+// finish ends the session of the hint, and of the browser when it is the same
+// person's, and goes where the request said.
+func (e *Endpoint) finish(w http.ResponseWriter, r *http.Request, a *asked) error {
+	for _, id := range sessionsToEnd(a) {
+		if err := e.Store.EndSession(r.Context(), a.realm.ID, id); err != nil {
+			return err
+		}
+		e.Audit.Record(r.Context(), a.realm, realm.Event{Type: audit.Logout, ClientID: clientID(a.client), SessionID: id, IP: web.RealIP(r.Context())})
+	}
+	if a.current == nil || a.hint == nil || a.hint.Text("sub") == a.current.UserID {
+		e.Cookies.Clear(w, a.at)
+	}
+	if a.target == "" {
+		lang := web.Language(r, "")
+		words := ui.MessagesFor(lang)
+		return web.WritePage(w, r, http.StatusOK, ui.InfoPage{Lang: lang, RealmName: name(a.realm), Heading: words.LoggedOutTitle, Text: words.LoggedOutText})
+	}
+	to := a.target
+	if a.state != "" {
+		to = urls.WithQuery(to, url.Values{"state": {a.state}})
+	}
+	w.Header().Set("Location", to)
+	w.WriteHeader(http.StatusFound)
+	return nil
+}
+
+// sessionsToEnd never ends another person's session because of a hint.
+func sessionsToEnd(a *asked) []string {
+	var ids []string
+	if a.hint != nil && a.hint.Text("sid") != "" {
+		ids = append(ids, a.hint.Text("sid"))
+	}
+	if a.current != nil && (a.hint == nil || a.hint.Text("sub") == a.current.UserID) {
+		ids = append(ids, a.current.ID)
+	}
+	return ids
+}
+
+// formToken seals what was asked, bound to the session it would end: the form
+// carries it, and nothing of it can be changed on the way.
+func (e *Endpoint) formToken(a *asked) (string, error) {
+	v := url.Values{"client": {""}, "target": {a.target}, "state": {a.state}, "session": {""}, "until": {e.Now().Add(10 * time.Minute).Format(time.RFC3339)}}
+	if a.client != nil {
+		v.Set("client", a.client.ClientID)
+	}
+	if a.current != nil {
+		v.Set("session", a.current.ID)
+	}
+	return e.Seal.SealString([]byte(v.Encode()), "logout", a.realm.ID)
+}
+
+// confirm is the button. Reason: LogoutFailed.
+func (e *Endpoint) confirm(w http.ResponseWriter, r *http.Request) error {
+	in, at, err := e.Realms.Resolve(r)
+	if err != nil {
+		return err
+	}
+	form, err := web.ParseForm(w, r)
+	if err != nil {
+		return err
+	}
+	plain, err := e.Seal.OpenString(form.Get("session_code"), "logout", in.ID)
+	if err != nil {
+		return oauth.RefuseBecause(oauth.LogoutFailed, err)
+	}
+	v, err := url.ParseQuery(string(plain))
+	if err != nil {
+		return oauth.RefuseBecause(oauth.LogoutFailed, err)
+	}
+	a := &asked{realm: in, at: at, target: v.Get("target"), state: v.Get("state")}
+	if a.current, err = e.Cookies.Current(r.Context(), r, in); err != nil {
+		return err
+	}
+	if err := e.sameAsShown(a, v); err != nil {
+		return err
+	}
+	if err := e.checkClient(r.Context(), a, v.Get("client")); err != nil {
+		return err
+	}
+	w.Header().Set("Cache-Control", "no-cache")
+	return e.finish(w, r, a)
+}
+
+// sameAsShown: the page was made for this session, a short time ago.
+func (e *Endpoint) sameAsShown(a *asked, v url.Values) error {
+	until, err := time.Parse(time.RFC3339, v.Get("until"))
+	if err != nil || e.Now().After(until) {
+		return oauth.Refuse(oauth.LogoutFailed, "the page is too old")
+	}
+	if a.current != nil && a.current.ID != v.Get("session") {
+		return oauth.Refuse(oauth.LogoutFailed, "another session than when the page was shown")
+	}
+	return nil
+}
+
+// byRefreshToken is Keycloak's logout of adapters without a browser: 204, also
+// when the session is gone already.
+func (e *Endpoint) byRefreshToken(w http.ResponseWriter, r *http.Request, form url.Values) error {
+	in, at, err := e.Realms.Resolve(r)
+	if err != nil {
+		return err
+	}
+	client, err := e.Clients.Authenticate(r.Context(), r, form, in)
+	if err != nil {
+		return err
+	}
+	if err := web.AllowOrigin(w, r, token.WebOrigins(client)); err != nil {
+		return err
+	}
+	t, err := e.Issuer.ParseRefresh(r.Context(), in, at.Origin, form.Get("refresh_token"))
+	if err != nil {
+		return err
+	}
+	if t.ClientID != client.ClientID {
+		return oauth.Refuse(oauth.RefreshWrongClient, "")
+	}
+	if err := e.Store.EndSession(r.Context(), in.ID, t.SessionID); err != nil {
+		return err
+	}
+	e.Audit.Record(r.Context(), in, realm.Event{Type: audit.Logout, ClientID: client.ClientID, SessionID: t.SessionID, IP: web.RealIP(r.Context())})
+	w.Header().Set("Cache-Control", "no-cache")
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}

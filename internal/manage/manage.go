@@ -1,0 +1,279 @@
+// Package manage is what administrators do: make, change and import realms,
+// clients and users, with the rules that hold however they are asked for.
+//
+// It speaks no HTTP: adminapi (JSON) and the command line call it. It decides no
+// login.
+package manage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/latchkey-id/latchkey/internal/oauth"
+	"github.com/latchkey-id/latchkey/internal/password"
+	"github.com/latchkey-id/latchkey/internal/realm"
+	"github.com/latchkey-id/latchkey/internal/rep"
+	"github.com/latchkey-id/latchkey/internal/store"
+)
+
+// Master is the realm whose administrators administer every realm.
+const Master = "master"
+
+// Manager does what administrators do.
+type Manager struct {
+	Store     *store.Store
+	Passwords *password.Pool
+	Now       func() time.Time
+	Loopback  bool // the provider is on loopback: redirect URI "*" is allowed
+}
+
+// InvalidError is input that a rule refuses. Text is Keycloak's where it has one;
+// Field names the member, "" for the whole.
+type InvalidError struct {
+	Field, Text string
+	Params      []any
+}
+
+func (e *InvalidError) Error() string {
+	if e.Field == "" {
+		return e.Text
+	}
+	return e.Field + ": " + e.Text
+}
+
+// CreateRealm makes a realm from a RealmRepresentation; what it does not hold is
+// as in every new realm. strict gives it the strict profile.
+func (m *Manager) CreateRealm(ctx context.Context, doc []byte, strict bool) (*realm.Realm, error) {
+	b, err := m.build(ctx, doc, strict)
+	if err != nil {
+		return nil, err
+	}
+	return b.agg.Realm, m.Store.CreateRealm(ctx, b.agg)
+}
+
+// UpdateRealm changes the members that a RealmRepresentation names.
+func (m *Manager) UpdateRealm(ctx context.Context, name string, doc []byte) error {
+	old, err := m.Store.RealmByName(ctx, name)
+	if err != nil {
+		return err
+	}
+	r := *old
+	r.Extra = cloneExtra(old.Extra)
+	if err := rep.DecodeRealm(doc, &r); err != nil {
+		return err
+	}
+	r.ID = old.ID
+	if old.Name == Master && r.Name != Master {
+		return &InvalidError{Text: "Can't rename master realm"}
+	}
+	if err := checkRealm(&r); err != nil {
+		return err
+	}
+	return m.Store.UpdateRealm(ctx, &r)
+}
+
+// DeleteRealm deletes a realm; master stays.
+func (m *Manager) DeleteRealm(ctx context.Context, name string) error {
+	r, err := m.Store.RealmByName(ctx, name)
+	if err != nil {
+		return err
+	}
+	if r.Name == Master {
+		return &InvalidError{Text: "Can't delete master realm"}
+	}
+	return m.Store.DeleteRealm(ctx, r.ID)
+}
+
+func checkRealm(r *realm.Realm) error {
+	switch {
+	case r.Name == "":
+		return &InvalidError{Text: "Realm name cannot be empty"}
+	case strings.Contains(r.Name, "/"):
+		return &InvalidError{Text: "Character '/' not allowed."}
+	case realm.CheckName(r.Name) != nil:
+		return &InvalidError{Text: realm.ErrName.Error()}
+	}
+	for name, seconds := range map[string]int{"accessTokenLifespan": r.Lifespans.AccessToken, "ssoSessionIdleTimeout": r.Lifespans.SSOSessionIdle,
+		"ssoSessionMaxLifespan": r.Lifespans.SSOSessionMax, "accessCodeLifespan": r.Lifespans.AccessCode, "accessCodeLifespanLogin": r.Lifespans.AccessCodeLogin} {
+		if seconds <= 0 || seconds > 10*365*24*3600 {
+			return &InvalidError{Field: name, Text: "has to be a number of seconds above 0"}
+		}
+	}
+	return nil
+}
+
+// CreateClient makes a client from a ClientRepresentation. One that says nothing
+// is confidential, with a secret made for it.
+func (m *Manager) CreateClient(ctx context.Context, in *realm.Realm, doc []byte) (*realm.Client, error) {
+	defaults, optionals, err := m.Store.DefaultClientScopes(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	n, err := m.newClient(in, doc, defaults, optionals)
+	if err != nil {
+		return nil, err
+	}
+	var users []store.NewUser
+	if n.Client.ServiceAccounts {
+		users = append(users, serviceAccount(in, n.Client, m.Now()))
+	}
+	return n.Client, m.Store.CreateClient(ctx, n, nil, users)
+}
+
+// newClient reads and completes a ClientRepresentation.
+func (m *Manager) newClient(in *realm.Realm, doc []byte, defaults, optionals []string) (store.NewClient, error) {
+	c := &realm.Client{Enabled: true, StandardFlow: true, FullScopeAllowed: true, Protocol: "openid-connect", AuthenticatorType: "client-secret",
+		DefaultScopes: defaults, OptionalScopes: optionals, Attributes: map[string]string{"realm_client": "false"}}
+	x, err := rep.DecodeClient(doc, c)
+	if err != nil {
+		return store.NewClient{}, err
+	}
+	if c.ID == "" {
+		c.ID = realm.NewID()
+	}
+	if c.ClientID == "" {
+		c.ClientID = c.ID
+	}
+	c.RealmID = in.ID
+	n := store.NewClient{Client: c}
+	if x.Secret != nil {
+		n.Secret = *x.Secret
+	}
+	if n.Secret == "" && !c.Public && !c.BearerOnly {
+		n.Secret = realm.NewSecret()
+	}
+	if c.ServiceAccounts {
+		c.DefaultScopes = withName(c.DefaultScopes, "service_account")
+	}
+	nameMappers(c.Mappers)
+	return n, m.checkClient(c)
+}
+
+func withName(names []string, name string) []string {
+	for _, n := range names {
+		if n == name {
+			return names
+		}
+	}
+	return append(names[:len(names):len(names)], name)
+}
+
+func nameMappers(mappers []realm.Mapper) {
+	for i := range mappers {
+		if mappers[i].ID == "" {
+			mappers[i].ID = realm.NewID()
+		}
+	}
+}
+
+func (m *Manager) checkClient(c *realm.Client) error {
+	if c.Protocol != "openid-connect" && c.Protocol != "saml" {
+		return &InvalidError{Text: "Invalid protocol: " + c.Protocol}
+	}
+	if strings.TrimSpace(c.ClientID) == "" {
+		return &InvalidError{Text: "Client ID cannot be blank"}
+	}
+	for _, uri := range c.RedirectURIs {
+		if err := oauth.CheckRegistration(uri, m.Loopback); err != nil {
+			return &InvalidError{Text: detail(err)}
+		}
+	}
+	return nil
+}
+
+func detail(err error) string {
+	if e, ok := errors.AsType[*oauth.Error](err); ok {
+		return e.Detail
+	}
+	return err.Error()
+}
+
+// serviceAccount is the user that stands for a client.
+func serviceAccount(in *realm.Realm, c *realm.Client, now time.Time) store.NewUser {
+	u := &realm.User{ID: realm.NewID(), RealmID: in.ID, Username: "service-account-" + strings.ToLower(c.ClientID), Enabled: true, CreatedAt: now, ServiceAccountClient: c.ID}
+	return store.NewUser{User: u, RoleIDs: []string{in.DefaultRoleID}}
+}
+
+// UpdateClient changes the members that a ClientRepresentation names.
+func (m *Manager) UpdateClient(ctx context.Context, in *realm.Realm, id string, doc []byte) error {
+	old, err := m.Store.ClientByID(ctx, in.ID, id)
+	if err != nil {
+		return err
+	}
+	c := *old
+	c.Extra = cloneExtra(old.Extra)
+	x, err := rep.DecodeClient(doc, &c)
+	if err != nil {
+		return err
+	}
+	c.ID, c.RealmID = old.ID, old.RealmID
+	nameMappers(c.Mappers)
+	if err := m.checkClient(&c); err != nil {
+		return err
+	}
+	if err := m.Store.UpdateClient(ctx, &c, x.Secret); err != nil {
+		return err
+	}
+	return m.ensureServiceAccount(ctx, in, &c)
+}
+
+func (m *Manager) ensureServiceAccount(ctx context.Context, in *realm.Realm, c *realm.Client) error {
+	if !c.ServiceAccounts {
+		return nil
+	}
+	_, err := m.Store.ServiceAccountUser(ctx, in.ID, c.ID)
+	if !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	return m.Store.CreateUser(ctx, serviceAccount(in, c, m.Now()))
+}
+
+// NewClientSecret gives a client another secret and returns it.
+func (m *Manager) NewClientSecret(ctx context.Context, in *realm.Realm, id string) (string, error) {
+	c, err := m.Store.ClientByID(ctx, in.ID, id)
+	if err != nil {
+		return "", err
+	}
+	secret := realm.NewSecret()
+	return secret, m.Store.UpdateClient(ctx, c, &secret)
+}
+
+func cloneExtra[V any](in map[string]V) map[string]V {
+	out := map[string]V{}
+	for k, v := range in {
+		out[k] = v
+	}
+	return out
+}
+
+// Import reads a realm file and makes its realm. A realm that is there already
+// stays as it is, as with Keycloak's --import-realm. Settings that narrow who may
+// log in and are not enforced stop the import, unless accept names each of them.
+func (m *Manager) Import(ctx context.Context, doc []byte, accept []string) (name string, made bool, err error) {
+	b, err := m.build(ctx, doc, false)
+	if err != nil {
+		return "", false, err
+	}
+	name = b.agg.Realm.Name
+	if _, err := m.Store.RealmByName(ctx, name); err == nil {
+		return name, false, nil
+	}
+	if err := b.accept(accept); err != nil {
+		return name, false, err
+	}
+	return name, true, m.Store.CreateRealm(ctx, b.agg)
+}
+
+// WeakerError lists the settings of an import that would not be enforced.
+type WeakerError struct {
+	Realm string
+	Paths []string
+}
+
+func (e *WeakerError) Error() string {
+	return fmt.Sprintf("realm %q asks for what is not enforced yet; logins would be weaker than the file says:\n  %s\nName each one you accept: --accept-weaker '%s'",
+		e.Realm, strings.Join(e.Paths, "\n  "), e.Paths[0])
+}

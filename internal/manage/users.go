@@ -1,0 +1,197 @@
+package manage
+
+import (
+	"context"
+	"errors"
+	"net/mail"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/latchkey-id/latchkey/internal/password"
+	"github.com/latchkey-id/latchkey/internal/realm"
+	"github.com/latchkey-id/latchkey/internal/rep"
+	"github.com/latchkey-id/latchkey/internal/store"
+)
+
+// CreateUser makes a user from a UserRepresentation, with the default roles and
+// groups of the realm.
+func (m *Manager) CreateUser(ctx context.Context, in *realm.Realm, doc []byte) (*realm.User, error) {
+	u := &realm.User{ID: realm.NewID(), RealmID: in.ID, CreatedAt: m.Now()}
+	x, err := rep.DecodeUser(doc, u)
+	if err != nil {
+		return nil, err
+	}
+	normalize(u)
+	if err := checkUser(u); err != nil {
+		return nil, err
+	}
+	n := store.NewUser{User: u, RoleIDs: []string{in.DefaultRoleID}, SharesEmail: in.DuplicateEmailsAllowed}
+	if n.GroupIDs, err = m.groupIDs(ctx, in, x.Groups); err != nil {
+		return nil, err
+	}
+	for _, c := range x.Credentials {
+		cred, err := m.credential(ctx, u, c)
+		if err != nil {
+			return nil, err
+		}
+		n.Credentials = append(n.Credentials, cred)
+	}
+	return u, m.Store.CreateUser(ctx, n)
+}
+
+func (m *Manager) groupIDs(ctx context.Context, in *realm.Realm, paths []string) ([]string, error) {
+	if len(paths) == 0 {
+		return nil, nil
+	}
+	all, err := m.Store.Groups(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	byPath := map[string]string{}
+	for _, g := range all {
+		byPath[g.Path], byPath[strings.TrimPrefix(g.Path, "/")] = g.ID, g.ID
+	}
+	var ids []string
+	for _, p := range paths {
+		if byPath[p] == "" {
+			return nil, &InvalidError{Text: "Group path does not exist"}
+		}
+		ids = append(ids, byPath[p])
+	}
+	return ids, nil
+}
+
+// normalize: names and addresses are one account whatever their case.
+func normalize(u *realm.User) {
+	u.Username = strings.ToLower(strings.TrimSpace(u.Username))
+	u.Email = strings.ToLower(strings.TrimSpace(u.Email))
+}
+
+// checkUser has Keycloak's texts: clients compare them.
+func checkUser(u *realm.User) error {
+	if u.Username == "" {
+		return &InvalidError{Text: "User name is missing"}
+	}
+	if n := utf8.RuneCountInString(u.Username); u.ServiceAccountClient == "" && (n < 3 || n > 255) {
+		return &InvalidError{Field: "username", Text: "error-invalid-length", Params: []any{"username", 3, 255}}
+	}
+	if strings.ContainsAny(u.Username, "<>&\"'$%!#?§,;:*~/\\|^=[]{}()`\x00\r\n\t ") {
+		return &InvalidError{Field: "username", Text: "error-username-invalid-character", Params: []any{"username"}}
+	}
+	return checkEmail(u.Email)
+}
+
+func checkEmail(email string) error {
+	if email == "" {
+		return nil
+	}
+	a, err := mail.ParseAddress(email)
+	if err != nil || a.Address != email || len(email) > 255 || strings.Count(email, "@") != 1 {
+		return &InvalidError{Field: "email", Text: "error-invalid-email", Params: []any{"email", email}}
+	}
+	return nil
+}
+
+// credential reads a CredentialRepresentation: a password in clear is hashed, a
+// hash stays as it is.
+func (m *Manager) credential(ctx context.Context, u *realm.User, c rep.Credential) (realm.Credential, error) {
+	n := realm.Credential{ID: c.ID, UserID: u.ID, Type: c.Type, Label: c.UserLabel, Data: c.CredentialData, Secret: c.SecretData, CreatedAt: m.Now(), Priority: c.Priority,
+		Temporary: c.Temporary}
+	if n.ID == "" {
+		n.ID = realm.NewID()
+	}
+	if n.Type == "" {
+		n.Type = "password"
+	}
+	if c.Value == "" {
+		return n, nil
+	}
+	h, err := m.Passwords.Hash(ctx, c.Value)
+	if errors.Is(err, password.ErrTooLong) {
+		return n, &InvalidError{Field: "credentials", Text: "a password has at most 256 bytes"}
+	}
+	n.Data, n.Secret = h.Data, h.Secret
+	if c.Temporary {
+		u.RequiredActions = withName(u.RequiredActions, "UPDATE_PASSWORD")
+	}
+	return n, err
+}
+
+// UpdateUser changes the members that a UserRepresentation names.
+func (m *Manager) UpdateUser(ctx context.Context, in *realm.Realm, id string, doc []byte) error {
+	u, err := m.Store.UserByID(ctx, in.ID, id)
+	if err != nil {
+		return err
+	}
+	username := u.Username
+	x, err := rep.DecodeUser(doc, u)
+	if err != nil {
+		return err
+	}
+	u.ID = id
+	normalize(u)
+	if u.Username != username && !in.EditUsernameAllowed {
+		return &InvalidError{Field: "username", Text: "error-user-attribute-read-only", Params: []any{"username"}}
+	}
+	if err := checkUser(u); err != nil {
+		return err
+	}
+	if err := m.Store.UpdateUser(ctx, u, in.DuplicateEmailsAllowed); err != nil {
+		return err
+	}
+	for _, c := range x.Credentials {
+		if err := m.SetPassword(ctx, in, id, c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// SetPassword replaces a user's password.
+func (m *Manager) SetPassword(ctx context.Context, in *realm.Realm, userID string, c rep.Credential) error {
+	u, err := m.Store.UserByID(ctx, in.ID, userID)
+	if err != nil {
+		return err
+	}
+	if c.Type != "" && c.Type != "password" || c.Value == "" {
+		return &InvalidError{Text: "No password provided"}
+	}
+	before := len(u.RequiredActions)
+	cred, err := m.credential(ctx, u, c)
+	if err != nil {
+		return err
+	}
+	if err := m.Store.SetPassword(ctx, in.ID, userID, cred); err != nil {
+		return err
+	}
+	if len(u.RequiredActions) == before {
+		return nil
+	}
+	return m.updateActions(ctx, in, userID)
+}
+
+func (m *Manager) updateActions(ctx context.Context, in *realm.Realm, userID string) error {
+	u, err := m.Store.UserByID(ctx, in.ID, userID)
+	if err != nil {
+		return err
+	}
+	u.RequiredActions = withName(u.RequiredActions, "UPDATE_PASSWORD")
+	return m.Store.UpdateUser(ctx, u, in.DuplicateEmailsAllowed)
+}
+
+// ResetPassword gives a user of a realm another password and ends their
+// sessions: for an administrator who is locked out.
+func (m *Manager) ResetPassword(ctx context.Context, realmName, username, newPassword string) error {
+	in, err := m.Store.RealmByName(ctx, realmName)
+	if err != nil {
+		return err
+	}
+	u, err := m.Store.UserByUsername(ctx, in.ID, username)
+	if err != nil {
+		return err
+	}
+	if err := m.SetPassword(ctx, in, u.ID, rep.Credential{Type: "password", Value: newPassword}); err != nil {
+		return err
+	}
+	return m.Store.EndUserSessions(ctx, in.ID, u.ID)
+}

@@ -1,0 +1,253 @@
+package oauth
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+)
+
+// Reason says why something was refused. It is the id that a person sees on an
+// error page and that stands in the log; grep for it leads to the check.
+type Reason string
+
+// Answer is what a refusal sends: the error code of RFC 6749 (or of the
+// extension that names it), the HTTP status and the description, in which %s
+// stands for Error.Detail.
+type Answer struct {
+	Code        string
+	Status      int
+	Description string
+}
+
+// Reasons of the protocol endpoints. The texts are Keycloak 26.7's, because
+// clients compare them.
+const (
+	ServerError Reason = "server_error"
+	Unavailable Reason = "temporarily_unavailable"
+
+	// realm and transport
+	RealmNotFound    Reason = "realm_not_found"
+	RealmDisabled    Reason = "realm_disabled"
+	HTTPSRequired    Reason = "https_required"
+	InvalidOrigin    Reason = "invalid_origin"
+	InvalidForm      Reason = "invalid_form"
+	TooLarge         Reason = "too_large"
+	UnenforcedPolicy Reason = "unenforced_policy"
+
+	// client authentication and client state
+	UnknownClient         Reason = "unknown_client"
+	ClientDisabled        Reason = "client_disabled"
+	WrongSecret           Reason = "wrong_client_secret"
+	BearerOnlyClient      Reason = "bearer_only_client"
+	MissingClient         Reason = "missing_client"
+	UnsupportedClientAuth Reason = "unsupported_client_authentication"
+
+	// parameters
+	MissingGrantType     Reason = "missing_grant_type"
+	UnsupportedGrantType Reason = "unsupported_grant_type"
+	DuplicatedParameter  Reason = "duplicated_parameter"
+	MissingParameter     Reason = "missing_parameter"
+	InvalidParameter     Reason = "invalid_parameter"
+	InvalidScope         Reason = "invalid_scope"
+
+	// authorization endpoint, before the redirect URI is known (a page)
+	AuthClientMissing      Reason = "authorization_client_missing"
+	AuthClientNotFound     Reason = "authorization_client_not_found"
+	AuthClientDisabled     Reason = "authorization_client_disabled"
+	AuthBearerOnly         Reason = "authorization_bearer_only"
+	RedirectURIInvalid     Reason = "redirect_uri_not_registered"
+	AuthInvalidRequest     Reason = "authorization_request_invalid"
+	RegistrationNotAllowed Reason = "registration_not_allowed"
+	// authorization endpoint, after it (a redirect)
+	ResponseTypeMissing     Reason = "response_type_missing"
+	ResponseTypeUnsupported Reason = "response_type_unsupported"
+	RequestNotSupported     Reason = "request_object_not_supported"
+	RequestURINotSupported  Reason = "request_uri_not_supported"
+	ResponseModeInvalid     Reason = "response_mode_invalid"
+	ResponseModeQuery       Reason = "response_mode_query_not_allowed"
+	StandardFlowDisabled    Reason = "standard_flow_disabled"
+	ImplicitFlowDisabled    Reason = "implicit_flow_disabled"
+	NonceMissing            Reason = "nonce_missing"
+	ChallengeMissing        Reason = "code_challenge_missing"
+	ChallengeMethodMissing  Reason = "code_challenge_method_missing"
+	ChallengeMethodInvalid  Reason = "code_challenge_method_invalid"
+	ChallengeMethodMismatch Reason = "code_challenge_method_mismatch"
+	ChallengeInvalid        Reason = "code_challenge_invalid"
+	LoginRequired           Reason = "login_required"
+	InteractionRequired     Reason = "interaction_required"
+	AccessDenied            Reason = "access_denied"
+	AuthenticationExpired   Reason = "authentication_expired"
+
+	// login pages
+	CookieMissing    Reason = "login_cookie_missing"
+	FormTokenWrong   Reason = "form_token_wrong"
+	RequestExpired   Reason = "login_expired"
+	RequestUnknown   Reason = "login_unknown"
+	WrongCredentials Reason = "wrong_credentials"
+	AccountDisabled  Reason = "account_disabled"
+	AccountLocked    Reason = "account_locked"
+	AccountNotSetUp  Reason = "account_not_set_up"
+	HashingBusy      Reason = "hashing_busy"
+
+	// logout
+	LogoutRedirectInvalid Reason = "post_logout_redirect_uri_not_registered"
+	LogoutHintMissing     Reason = "id_token_hint_missing"
+	LogoutHintInvalid     Reason = "id_token_hint_invalid"
+	LogoutFailed          Reason = "logout_failed"
+
+	SetupLinkUsed Reason = "setup_link_used"
+
+	// grants
+	CodeNotValid           Reason = "code_not_valid"
+	CodeWrongClient        Reason = "code_of_another_client"
+	RedirectURIMismatch    Reason = "redirect_uri_mismatch"
+	VerifierMissing        Reason = "code_verifier_missing"
+	VerifierInvalid        Reason = "code_verifier_invalid"
+	VerifierMismatch       Reason = "code_verifier_mismatch"
+	VerifierUnexpected     Reason = "code_verifier_unexpected"
+	UserDisabled           Reason = "user_disabled"
+	UserNotFound           Reason = "user_not_found"
+	SessionNotActive       Reason = "session_not_active"
+	SessionWithoutClient   Reason = "session_without_client"
+	RefreshMissing         Reason = "refresh_token_missing"
+	RefreshInvalid         Reason = "refresh_token_invalid"
+	RefreshExpired         Reason = "refresh_token_expired"
+	RefreshStale           Reason = "refresh_token_stale"
+	RefreshReused          Reason = "refresh_token_reused"
+	RefreshWrongClient     Reason = "refresh_token_of_another_client"
+	DirectGrantDisabled    Reason = "direct_access_grants_disabled"
+	InvalidUserCredentials Reason = "invalid_user_credentials"
+	UsernameMissing        Reason = "username_missing"
+	GrantAccountDisabled   Reason = "grant_account_disabled"
+	ServiceAccountDisabled Reason = "service_account_disabled"
+	ServiceAccountPublic   Reason = "service_account_public_client"
+
+	// userinfo
+	TokenMissing       Reason = "token_missing"
+	TokenInvalid       Reason = "token_invalid"
+	TokenTwice         Reason = "token_sent_twice"
+	TokenUserDisabled  Reason = "token_user_disabled"
+	TokenSessionGone   Reason = "token_session_gone"
+	ScopeWithoutOpenID Reason = "scope_without_openid"
+)
+
+// answers is the one table of what each reason sends.
+var answers = map[Reason]Answer{
+	ServerError:      {"server_error", http.StatusInternalServerError, ""},
+	Unavailable:      {"temporarily_unavailable", http.StatusServiceUnavailable, ""},
+	RealmNotFound:    {"Realm does not exist", http.StatusNotFound, ""},
+	RealmDisabled:    {"access_denied", http.StatusForbidden, "Realm not enabled"},
+	HTTPSRequired:    {"invalid_request", http.StatusForbidden, "HTTPS required"},
+	InvalidOrigin:    {"Invalid origin", http.StatusForbidden, ""},
+	InvalidForm:      {"invalid_request", http.StatusBadRequest, "Invalid form"},
+	TooLarge:         {"invalid_request", http.StatusRequestEntityTooLarge, "Request too large"},
+	UnenforcedPolicy: {"access_denied", http.StatusForbidden, "A policy of this realm is not enforced by this server: %s"},
+
+	UnknownClient:         {"invalid_client", http.StatusUnauthorized, "Invalid client or Invalid client credentials"},
+	ClientDisabled:        {"invalid_client", http.StatusUnauthorized, "Invalid client or Invalid client credentials"},
+	MissingClient:         {"invalid_client", http.StatusUnauthorized, "Invalid client or Invalid client credentials"},
+	UnsupportedClientAuth: {"invalid_client", http.StatusUnauthorized, "Invalid client or Invalid client credentials"},
+	WrongSecret:           {"unauthorized_client", http.StatusUnauthorized, "Invalid client or Invalid client credentials"},
+	BearerOnlyClient:      {"invalid_client", http.StatusBadRequest, "Bearer-only not allowed"},
+
+	MissingGrantType:     {"invalid_request", http.StatusBadRequest, "Missing form parameter: grant_type"},
+	UnsupportedGrantType: {"unsupported_grant_type", http.StatusBadRequest, "Unsupported grant_type"},
+	DuplicatedParameter:  {"invalid_request", http.StatusBadRequest, "duplicated parameter"},
+	MissingParameter:     {"invalid_request", http.StatusBadRequest, "Missing parameter: %s"},
+	InvalidParameter:     {"invalid_request", http.StatusBadRequest, "Invalid parameter: %s"},
+	InvalidScope:         {"invalid_scope", http.StatusBadRequest, "Invalid scopes: %s"},
+
+	AuthClientMissing:      {"invalid_request", http.StatusBadRequest, "Invalid Request"},
+	AuthInvalidRequest:     {"invalid_request", http.StatusBadRequest, "Invalid Request"},
+	AuthClientNotFound:     {"invalid_request", http.StatusBadRequest, "Client not found."},
+	AuthClientDisabled:     {"invalid_request", http.StatusBadRequest, "Client disabled."},
+	AuthBearerOnly:         {"invalid_request", http.StatusForbidden, "Bearer-only applications are not allowed to initiate browser login"},
+	RedirectURIInvalid:     {"invalid_request", http.StatusBadRequest, "Invalid parameter: redirect_uri"},
+	RegistrationNotAllowed: {"invalid_request", http.StatusBadRequest, "Registration not allowed"},
+
+	ResponseTypeMissing:     {"invalid_request", http.StatusBadRequest, "Missing parameter: response_type"},
+	ResponseTypeUnsupported: {"unsupported_response_type", http.StatusBadRequest, ""},
+	RequestNotSupported:     {"request_not_supported", http.StatusBadRequest, ""},
+	RequestURINotSupported:  {"request_uri_not_supported", http.StatusBadRequest, ""},
+	ResponseModeInvalid:     {"invalid_request", http.StatusBadRequest, "Invalid parameter: response_mode"},
+	ResponseModeQuery:       {"invalid_request", http.StatusBadRequest, "Response_mode 'query' not allowed for implicit or hybrid flow"},
+	StandardFlowDisabled:    {"unauthorized_client", http.StatusBadRequest, "Client is not allowed to initiate browser login with given response_type. Standard flow is disabled for the client."},
+	ImplicitFlowDisabled:    {"unauthorized_client", http.StatusBadRequest, "Client is not allowed to initiate browser login with given response_type. Implicit flow is disabled for the client."},
+	NonceMissing:            {"invalid_request", http.StatusBadRequest, "Missing parameter: nonce"},
+	ChallengeMissing:        {"invalid_request", http.StatusBadRequest, "Missing parameter: code_challenge"},
+	ChallengeMethodMissing:  {"invalid_request", http.StatusBadRequest, "Missing parameter: code_challenge_method"},
+	ChallengeMethodInvalid:  {"invalid_request", http.StatusBadRequest, "Invalid parameter: code_challenge_method"},
+	ChallengeMethodMismatch: {"invalid_request", http.StatusBadRequest, "Invalid parameter: code challenge method is not matching the configured one"},
+	ChallengeInvalid:        {"invalid_request", http.StatusBadRequest, "Invalid parameter: code_challenge"},
+	LoginRequired:           {"login_required", http.StatusBadRequest, ""},
+	InteractionRequired:     {"interaction_required", http.StatusBadRequest, ""},
+	AccessDenied:            {"access_denied", http.StatusBadRequest, ""},
+	AuthenticationExpired:   {"temporarily_unavailable", http.StatusBadRequest, "authentication_expired"},
+
+	CookieMissing:    {"invalid_request", http.StatusBadRequest, "Restart login cookie not found. It may have expired; it may have been deleted or cookies are disabled in your browser. If cookies are disabled then enable them. Click Back to Application to login again."},
+	FormTokenWrong:   {"invalid_request", http.StatusBadRequest, "This form is not from this login"},
+	RequestExpired:   {"expired_token", http.StatusBadRequest, "Action expired. Please continue with login now."},
+	RequestUnknown:   {"invalid_request", http.StatusBadRequest, "Page has expired"},
+	WrongCredentials: {"invalid_grant", http.StatusOK, "Invalid username or password."},
+	AccountDisabled:  {"invalid_grant", http.StatusOK, "Account is disabled, contact your administrator."},
+	AccountLocked:    {"invalid_grant", http.StatusOK, "Invalid username or password."},
+	AccountNotSetUp:  {"invalid_grant", http.StatusBadRequest, "Account is not fully set up"},
+	HashingBusy:      {"temporarily_unavailable", http.StatusServiceUnavailable, "Too many logins at once"},
+
+	LogoutRedirectInvalid: {"invalid_request", http.StatusBadRequest, "Invalid redirect uri"},
+	LogoutHintMissing:     {"invalid_request", http.StatusBadRequest, "Missing parameters: id_token_hint"},
+	LogoutHintInvalid:     {"invalid_request", http.StatusBadRequest, "Invalid parameter: id_token_hint"},
+	LogoutFailed:          {"invalid_request", http.StatusBadRequest, "Logout failed"},
+
+	SetupLinkUsed: {"invalid_request", http.StatusGone, "This link has been used, or is too old."},
+
+	CodeNotValid:           {"invalid_grant", http.StatusBadRequest, "Code not valid"},
+	CodeWrongClient:        {"invalid_grant", http.StatusBadRequest, "Auth error: Found different client_id in clientSession"},
+	RedirectURIMismatch:    {"invalid_grant", http.StatusBadRequest, "Incorrect redirect_uri"},
+	VerifierMissing:        {"invalid_grant", http.StatusBadRequest, "PKCE code verifier not specified"},
+	VerifierInvalid:        {"invalid_grant", http.StatusBadRequest, "PKCE verification failed: Invalid code verifier"},
+	VerifierMismatch:       {"invalid_grant", http.StatusBadRequest, "PKCE verification failed: Code mismatch"},
+	VerifierUnexpected:     {"invalid_grant", http.StatusBadRequest, "PKCE code verifier specified but challenge not present in authorization"},
+	UserDisabled:           {"invalid_grant", http.StatusBadRequest, "User disabled"},
+	UserNotFound:           {"invalid_grant", http.StatusBadRequest, "User not found"},
+	SessionNotActive:       {"invalid_grant", http.StatusBadRequest, "Session not active"},
+	SessionWithoutClient:   {"invalid_grant", http.StatusBadRequest, "Session doesn't have required client"},
+	RefreshMissing:         {"invalid_request", http.StatusBadRequest, "No refresh token"},
+	RefreshInvalid:         {"invalid_grant", http.StatusBadRequest, "Invalid refresh token"},
+	RefreshExpired:         {"invalid_grant", http.StatusBadRequest, "Token is not active"},
+	RefreshStale:           {"invalid_grant", http.StatusBadRequest, "Stale token"},
+	RefreshReused:          {"invalid_grant", http.StatusBadRequest, "Maximum allowed refresh token reuse exceeded"},
+	RefreshWrongClient:     {"invalid_grant", http.StatusBadRequest, "Invalid refresh token. Token client and authorized client don't match"},
+	DirectGrantDisabled:    {"unauthorized_client", http.StatusBadRequest, "Client not allowed for direct access grants"},
+	InvalidUserCredentials: {"invalid_grant", http.StatusBadRequest, "Invalid user credentials"},
+	UsernameMissing:        {"invalid_request", http.StatusUnauthorized, "Missing parameter: username"},
+	GrantAccountDisabled:   {"invalid_grant", http.StatusBadRequest, "Account disabled"},
+	ServiceAccountDisabled: {"unauthorized_client", http.StatusUnauthorized, "Client not enabled to retrieve service account"},
+	ServiceAccountPublic:   {"unauthorized_client", http.StatusUnauthorized, "Public client not allowed to retrieve service account"},
+
+	TokenMissing:       {"", http.StatusUnauthorized, ""},
+	TokenInvalid:       {"invalid_token", http.StatusUnauthorized, "Token verification failed"},
+	TokenTwice:         {"invalid_request", http.StatusBadRequest, "More than one method used for including an access token"},
+	TokenUserDisabled:  {"invalid_token", http.StatusUnauthorized, "User disabled"},
+	TokenSessionGone:   {"invalid_token", http.StatusUnauthorized, "user_session_not_found"},
+	ScopeWithoutOpenID: {"insufficient_scope", http.StatusForbidden, "Missing openid scope"},
+}
+
+// AnswerTo gives what an error sends. Anything that is not an *Error, and a
+// reason without a row, is a bare server_error: its text stays in the log.
+func AnswerTo(err error) Answer {
+	e := asError(err)
+	a, ok := answers[e.Reason]
+	if !ok {
+		return answers[ServerError]
+	}
+	a.Description = strings.ReplaceAll(a.Description, "%s", e.Detail)
+	return a
+}
+
+func asError(err error) *Error {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e
+	}
+	return &Error{Reason: ServerError, Cause: err}
+}

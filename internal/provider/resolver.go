@@ -1,0 +1,88 @@
+package provider
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/latchkey-id/latchkey/internal/oauth"
+	"github.com/latchkey-id/latchkey/internal/realm"
+	"github.com/latchkey-id/latchkey/internal/store"
+	"github.com/latchkey-id/latchkey/internal/urls"
+	"github.com/latchkey-id/latchkey/internal/web"
+)
+
+// resolver finds the realm of a request and the origin it came to.
+type resolver struct {
+	store   *store.Store
+	origins []string
+	proxies web.Proxies
+}
+
+// Resolve gives the realm named in the path. Reasons: RealmNotFound, HTTPSRequired.
+func (v *resolver) Resolve(r *http.Request) (*realm.Realm, urls.Realm, error) {
+	name := r.PathValue("realm")
+	at := urls.Realm{Origin: v.Origin(r), Name: name}
+	if realm.CheckName(name) != nil {
+		return nil, at, oauth.Refuse(oauth.RealmNotFound, "")
+	}
+	in, err := v.store.RealmByName(r.Context(), name)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, at, oauth.Refuse(oauth.RealmNotFound, "")
+	}
+	if err != nil {
+		return nil, at, err
+	}
+	if in.SSLRequired != "none" && strings.HasPrefix(at.Origin, "http://") && !urls.IsLoopback(at.Origin) {
+		return nil, at, oauth.Refuse(oauth.HTTPSRequired, "")
+	}
+	return in, at, nil
+}
+
+// Origin is the configured origin that a request came to: the one whose host its
+// Host header names, the canonical one otherwise. A Host header can choose among
+// what is configured and never add to it (CVE-2025-64101).
+func (v *resolver) Origin(r *http.Request) string {
+	i := slices.IndexFunc(v.origins, func(o string) bool {
+		u, err := url.Parse(o)
+		return err == nil && strings.EqualFold(u.Host, r.Host)
+	})
+	return v.origins[max(i, 0)]
+}
+
+// errors answers what Keycloak answers before any surface: an unknown realm and
+// a foreign origin are bare {"error": …} everywhere.
+func (v *resolver) errors(next web.ErrorWriter) web.ErrorWriter {
+	return func(w http.ResponseWriter, r *http.Request, err error) {
+		switch reason := oauth.ReasonOf(err); reason {
+		case oauth.RealmNotFound:
+			web.WriteJSONError(w, http.StatusNotFound, "Realm does not exist")
+		case oauth.InvalidOrigin:
+			web.NoStore(w)
+			web.WriteJSONError(w, http.StatusForbidden, "Invalid origin")
+		default:
+			next(w, r, err)
+		}
+	}
+}
+
+// nothing answers paths that no surface has, in Keycloak's words.
+func (v *resolver) nothing(w http.ResponseWriter, r *http.Request) {
+	rest, below := strings.CutPrefix(r.URL.Path, "/realms/")
+	if !below {
+		web.WriteJSONError(w, http.StatusNotFound, "Unable to find matching target resource method")
+		return
+	}
+	name, path, _ := strings.Cut(rest, "/")
+	if _, err := v.store.RealmByName(r.Context(), name); err != nil {
+		web.WriteJSONError(w, http.StatusNotFound, "Realm does not exist")
+		return
+	}
+	if protocol, ok := strings.CutPrefix(path, "protocol/"); ok && !strings.HasPrefix(protocol, "openid-connect") {
+		web.WriteJSONError(w, http.StatusNotFound, "Protocol not found")
+		return
+	}
+	web.WriteJSONError(w, http.StatusNotFound, "HTTP 404 Not Found")
+}

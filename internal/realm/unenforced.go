@@ -1,0 +1,112 @@
+package realm
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+)
+
+// Unenforced gives the path of the first setting that narrows who may log in
+// and that is kept but not enforced yet, "" when there is none. A login that
+// such a setting affects is refused (fail closed), unless an administrator has
+// accepted the path by name: attribute latchkey.accept.weaker, separated by "##".
+func Unenforced(r *Realm, c *Client, u *User, credentials []string) string {
+	for _, path := range unenforced(r, c, u, credentials) {
+		if !slices.Contains(Accepted(r), path) {
+			return path
+		}
+	}
+	return ""
+}
+
+// AcceptedAttribute holds the paths that an administrator has accepted.
+const AcceptedAttribute = "latchkey.accept.weaker"
+
+// Accepted gives the accepted paths of a realm.
+func Accepted(r *Realm) []string {
+	if r.Attributes[AcceptedAttribute] == "" {
+		return nil
+	}
+	return strings.Split(r.Attributes[AcceptedAttribute], "##")
+}
+
+func unenforced(r *Realm, c *Client, u *User, credentials []string) []string {
+	paths := RealmUnenforced(r)
+	if c.ConsentRequired {
+		paths = append(paths, "clients["+c.ClientID+"].consentRequired")
+	}
+	for _, a := range u.RequiredActions {
+		paths = append(paths, "users["+u.Username+"].requiredActions["+a+"]")
+	}
+	for _, kind := range credentials {
+		if kind != "password" {
+			paths = append(paths, "users["+u.Username+"].credentials["+kind+"]")
+		}
+	}
+	return paths
+}
+
+// RealmUnenforced gives the paths of a realm's own settings that refuse logins.
+func RealmUnenforced(r *Realm) []string {
+	var paths []string
+	if r.BruteForce.Protected {
+		paths = append(paths, "bruteForceProtected")
+	}
+	if r.VerifyEmail {
+		paths = append(paths, "verifyEmail")
+	}
+	return append(paths, extraUnenforced(r)...)
+}
+
+// extraUnenforced looks at settings that are kept as they came.
+func extraUnenforced(r *Realm) []string {
+	var paths []string
+	if r.PasswordPolicy != "" {
+		paths = append(paths, "passwordPolicy")
+	}
+	for _, binding := range []struct{ member, builtin string }{{"browserFlow", "browser"}, {"directGrantFlow", "direct grant"}} {
+		var alias string
+		if raw, ok := r.Extra[binding.member]; ok && (json.Unmarshal(raw, &alias) != nil || alias != binding.builtin) {
+			paths = append(paths, binding.member)
+		}
+	}
+	return append(paths, changedFlows(r)...)
+}
+
+// changedFlows: a built-in flow in which something more than the password is
+// required asks for what this server does not ask for.
+func changedFlows(r *Realm) []string {
+	var flows []struct {
+		Alias                    string `json:"alias"`
+		AuthenticationExecutions []struct {
+			Authenticator string `json:"authenticator"`
+			FlowAlias     string `json:"flowAlias"`
+			Requirement   string `json:"requirement"`
+		} `json:"authenticationExecutions"`
+	}
+	raw, ok := r.Extra["authenticationFlows"]
+	if !ok {
+		return nil
+	}
+	if json.Unmarshal(raw, &flows) != nil {
+		return []string{"authenticationFlows"}
+	}
+	var paths []string
+	for _, f := range flows {
+		if !slices.Contains([]string{"browser", "forms", "direct grant"}, f.Alias) {
+			continue
+		}
+		for _, e := range f.AuthenticationExecutions {
+			if e.Requirement == "REQUIRED" && !slices.Contains(askedFor(), e.Authenticator) {
+				paths = append(paths, "authenticationFlows["+f.Alias+"]")
+				break
+			}
+		}
+	}
+	return paths
+}
+
+// askedFor are the required executions that this server does what they say.
+func askedFor() []string {
+	return []string{"auth-username-password-form", "direct-grant-validate-username", "direct-grant-validate-password"}
+}

@@ -1,0 +1,137 @@
+package rep
+
+import (
+	"encoding/json"
+
+	"github.com/latchkey-id/latchkey/internal/realm"
+)
+
+// File is what a realm file holds beside the realm's own settings.
+type File struct {
+	DefaultRole         *Role
+	DefaultRoles        []string // before version 13
+	Roles               Roles
+	Groups              []Group
+	DefaultGroups       []string
+	Users               []json.RawMessage
+	Clients             []json.RawMessage
+	ClientScopes        []json.RawMessage
+	DefaultScopes       []string
+	OptionalScopes      []string
+	ScopeMappings       []ScopeMapping
+	ClientScopeMappings map[string][]ScopeMapping
+}
+
+// Roles are a file's roles: of the realm, and of its clients by client_id.
+type Roles struct {
+	Realm  []Role            `json:"realm"`
+	Client map[string][]Role `json:"client"`
+}
+
+// ScopeMapping limits a client or a client scope to roles.
+type ScopeMapping struct {
+	Client      string   `json:"client"`
+	ClientScope string   `json:"clientScope"`
+	Roles       []string `json:"roles"`
+}
+
+func (f *File) fields() []field {
+	return []field{
+		{"defaultRole", &f.DefaultRole}, {"defaultRoles", &f.DefaultRoles}, {"roles", &f.Roles}, {"groups", &f.Groups}, {"defaultGroups", &f.DefaultGroups},
+		{"users", &f.Users}, {"clients", &f.Clients}, {"clientScopes", &f.ClientScopes}, {"defaultDefaultClientScopes", &f.DefaultScopes},
+		{"defaultOptionalClientScopes", &f.OptionalScopes}, {"scopeMappings", &f.ScopeMappings}, {"clientScopeMappings", &f.ClientScopeMappings},
+	}
+}
+
+// DecodeFile reads a realm file over the settings that into has already.
+func DecodeFile(doc []byte, into *realm.Realm) (*File, error) { return decodeRealm(doc, into) }
+
+// Role is a RoleRepresentation.
+type Role struct {
+	ID          string              `json:"id,omitempty"`
+	Name        string              `json:"name"`
+	Description string              `json:"description,omitempty"`
+	Composite   bool                `json:"composite"`
+	Composites  *Composites         `json:"composites,omitempty"`
+	ClientRole  bool                `json:"clientRole"`
+	ContainerID string              `json:"containerId,omitempty"`
+	Attributes  map[string][]string `json:"attributes,omitempty"`
+	ScopeParam  *bool               `json:"scopeParamRequired,omitempty"`
+}
+
+// Composites are the roles that a role contains, by name.
+type Composites struct {
+	Realm  []string            `json:"realm,omitempty"`
+	Client map[string][]string `json:"client,omitempty"`
+}
+
+// NewRole is the representation of a role.
+func NewRole(r *realm.Role, realmID string) Role {
+	container := realmID
+	if r.ClientID != "" {
+		container = r.ClientID
+	}
+	return Role{ID: r.ID, Name: r.Name, Description: r.Description, Composite: r.Composite, ClientRole: r.ClientID != "", ContainerID: container}
+}
+
+// Group is a GroupRepresentation.
+type Group struct {
+	ID          string              `json:"id,omitempty"`
+	Name        string              `json:"name"`
+	Description string              `json:"description,omitempty"`
+	Path        string              `json:"path,omitempty"`
+	ParentID    string              `json:"parentId,omitempty"`
+	SubGroups   []Group             `json:"subGroups"`
+	Attributes  map[string][]string `json:"attributes,omitempty"`
+	RealmRoles  []string            `json:"realmRoles,omitempty"`
+	ClientRoles map[string][]string `json:"clientRoles,omitempty"`
+}
+
+// Mapper is a ProtocolMapperRepresentation.
+type Mapper struct {
+	ID              string            `json:"id,omitempty"`
+	Name            string            `json:"name"`
+	Protocol        string            `json:"protocol"`
+	ProtocolMapper  string            `json:"protocolMapper"`
+	ConsentRequired bool              `json:"consentRequired"`
+	ConsentText     string            `json:"consentText,omitempty"`
+	Config          map[string]string `json:"config"`
+}
+
+func fromMappers(in []Mapper) []realm.Mapper {
+	var out []realm.Mapper
+	for _, m := range in {
+		out = append(out, realm.Mapper{ID: m.ID, Name: m.Name, Protocol: m.Protocol, Type: m.ProtocolMapper, Config: m.Config})
+	}
+	return out
+}
+
+func toMappers(in []realm.Mapper) []Mapper {
+	var out []Mapper
+	for _, m := range in {
+		out = append(out, Mapper{ID: m.ID, Name: m.Name, Protocol: m.Protocol, ProtocolMapper: m.Type, Config: m.Config})
+	}
+	return out
+}
+
+// DecodeClientScope reads a ClientScopeRepresentation.
+func DecodeClientScope(doc []byte, into *realm.ClientScope) error {
+	o, err := parse(doc)
+	if err != nil {
+		return err
+	}
+	mappers := toMappers(into.Mappers)
+	fields := []field{{"id", &into.ID}, {"name", &into.Name}, {"description", &into.Description}, {"protocol", &into.Protocol},
+		{"attributes", &into.Attributes}, {"protocolMappers", &mappers}}
+	if err := o.fill("ClientScopeRepresentation", fields, nil, &into.Extra); err != nil {
+		return err
+	}
+	into.Mappers = fromMappers(mappers)
+	return nil
+}
+
+// EncodeClientScope is what GET of a client scope answers.
+func EncodeClientScope(s *realm.ClientScope) (json.RawMessage, error) {
+	return encode([]field{{"id", s.ID}, {"name", s.Name}, {"description", optional(s.Description)}, {"protocol", s.Protocol}, {"attributes", s.Attributes},
+		{"protocolMappers", toMappers(s.Mappers)}}, nil, nil)
+}

@@ -1,0 +1,257 @@
+package store
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"strings"
+
+	"github.com/latchkey-id/latchkey/internal/realm"
+)
+
+// NewClient is a client with its secret in clear: the store seals and hashes it.
+type NewClient struct {
+	Client *realm.Client
+	Secret string // "" for none
+}
+
+// ClientFilter selects clients. The zero value selects all.
+type ClientFilter struct {
+	ClientID   string // exact, or a part of it with Search
+	Search     bool
+	First, Max int // Max 0 means no limit
+}
+
+func (s *Store) insertClients(ctx context.Context, tx *sql.Tx, a *Aggregate) error {
+	for _, c := range a.Clients {
+		if err := s.insertClient(ctx, tx, c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// CreateClient adds a client, with further roles and users that belong to it
+// (a service account), in one transaction.
+func (s *Store) CreateClient(ctx context.Context, c NewClient, roles []*realm.Role, users []NewUser) error {
+	return s.change(ctx, c.Client.RealmID, func(tx *sql.Tx) error {
+		if err := s.insertClient(ctx, tx, c); err != nil {
+			return err
+		}
+		if err := insertRoles(ctx, tx, &Aggregate{Roles: roles}); err != nil {
+			return err
+		}
+		return s.insertUsers(ctx, tx, &Aggregate{Users: users})
+	})
+}
+
+func (s *Store) insertClient(ctx context.Context, tx *sql.Tx, n NewClient) error {
+	c := n.Client
+	doc, err := clientDoc(c)
+	if err != nil {
+		return err
+	}
+	sealed, hash, err := s.sealSecret(c.ID, n.Secret)
+	if err != nil {
+		return err
+	}
+	_, err = exec(ctx, tx, `INSERT INTO clients (id, realm_id, client_id, version, gate, enabled, secret_sealed, secret_hash, doc)
+		VALUES ($1, $2, $3, 1, 1, $4, $5, $6, $7)`, c.ID, c.RealmID, c.ClientID, c.Enabled, sealed, hash, doc)
+	if err != nil {
+		return conflict(err, "clientId", c.ClientID)
+	}
+	return insertClientRelations(ctx, tx, c)
+}
+
+func insertClientRelations(ctx context.Context, tx *sql.Tx, c *realm.Client) error {
+	for kind, values := range map[string][]string{"redirect": c.RedirectURIs, "origin": c.WebOrigins} {
+		for i, v := range values {
+			if _, err := exec(ctx, tx, "INSERT INTO client_uris (client_id, kind, position, value) VALUES ($1, $2, $3, $4)", c.ID, kind, i, v); err != nil {
+				return err
+			}
+		}
+	}
+	for optional, names := range [][]string{c.DefaultScopes, c.OptionalScopes} {
+		for i, name := range names {
+			// A scope that the realm does not have is left out, as Keycloak does.
+			if _, err := exec(ctx, tx, `INSERT INTO client_scope_links (client_id, scope_id, optional, position)
+				SELECT $1, id, $2, $3 FROM client_scopes WHERE realm_id = $4 AND name = $5 ON CONFLICT DO NOTHING`, c.ID, optional, i, c.RealmID, name); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// sealSecret gives the two forms a client secret is kept in: sealed, because
+// administrators read it back, and its SHA-256 for the comparison.
+func (s *Store) sealSecret(clientUUID, secret string) (sealed, hash []byte, err error) {
+	if secret == "" {
+		return nil, nil, nil
+	}
+	sealed, err = s.seal.Seal([]byte(secret), "clients", clientUUID, "secret")
+	sum := sha256.Sum256([]byte(secret))
+	return sealed, sum[:], wrap(err)
+}
+
+func clientDoc(c *realm.Client) (string, error) {
+	d := *c
+	d.ID, d.RealmID, d.ClientID, d.Version, d.Gate, d.Enabled, d.SecretHash = "", "", "", 0, 0, false, nil
+	d.RedirectURIs, d.WebOrigins, d.DefaultScopes, d.OptionalScopes = nil, nil, nil, nil
+	return encode(d)
+}
+
+const selectClient = "SELECT id, realm_id, client_id, version, gate, enabled, secret_hash, doc FROM clients "
+
+func scanClient(row scanner) (*realm.Client, error) {
+	c, k := &realm.Client{}, realm.Client{}
+	var doc string
+	if err := row.Scan(&k.ID, &k.RealmID, &k.ClientID, &k.Version, &k.Gate, &k.Enabled, &k.SecretHash, &doc); err != nil {
+		return nil, err
+	}
+	if err := decode(doc, c); err != nil {
+		return nil, err
+	}
+	c.ID, c.RealmID, c.ClientID, c.Version, c.Gate, c.Enabled, c.SecretHash = k.ID, k.RealmID, k.ClientID, k.Version, k.Gate, k.Enabled, k.SecretHash
+	return c, nil
+}
+
+func (s *Store) clientRelations(ctx context.Context, c *realm.Client) (err error) {
+	uris := func(kind string) ([]string, error) {
+		return list(ctx, s.read, scanText, "SELECT value FROM client_uris WHERE client_id = $1 AND kind = $2 ORDER BY position", c.ID, kind)
+	}
+	scopes := func(optional bool) ([]string, error) {
+		return list(ctx, s.read, scanText, `SELECT s.name FROM client_scope_links l JOIN client_scopes s ON s.id = l.scope_id
+			WHERE l.client_id = $1 AND l.optional = $2 ORDER BY l.position`, c.ID, optional)
+	}
+	if c.RedirectURIs, err = uris("redirect"); err != nil {
+		return err
+	}
+	if c.WebOrigins, err = uris("origin"); err != nil {
+		return err
+	}
+	if c.DefaultScopes, err = scopes(false); err != nil {
+		return err
+	}
+	c.OptionalScopes, err = scopes(true)
+	return err
+}
+
+// ClientByClientID gives the client with this client_id, shared: do not change it.
+func (s *Store) ClientByClientID(ctx context.Context, realmID, clientID string) (*realm.Client, error) {
+	return s.cachedClient(ctx, realmID+"/client/"+clientID, selectClient+"WHERE realm_id = $1 AND client_id = $2", realmID, clientID)
+}
+
+// ClientByID gives the client with this UUID, shared: do not change it.
+func (s *Store) ClientByID(ctx context.Context, realmID, id string) (*realm.Client, error) {
+	return s.cachedClient(ctx, realmID+"/clientid/"+id, selectClient+"WHERE realm_id = $1 AND id = $2", realmID, id)
+}
+
+func (s *Store) cachedClient(ctx context.Context, key, query string, args ...any) (*realm.Client, error) {
+	return cached(ctx, s, key, func() (*realm.Client, int, error) {
+		c, err := one(ctx, s.read, scanClient, query, args...)
+		if err != nil {
+			return nil, 0, err
+		}
+		return c, 4 << 10, s.clientRelations(ctx, c)
+	})
+}
+
+// Clients gives the clients of a realm by client_id.
+func (s *Store) Clients(ctx context.Context, realmID string, f ClientFilter) ([]*realm.Client, error) {
+	pattern := escapeLike(f.ClientID)
+	if f.Search || f.ClientID == "" {
+		pattern = "%" + pattern + "%"
+	}
+	if f.Max == 0 {
+		f.Max = 1 << 30
+	}
+	found, err := list(ctx, s.read, scanClient, selectClient+`WHERE realm_id = $1 AND client_id LIKE $2 ESCAPE '\' ORDER BY client_id LIMIT $3 OFFSET $4`,
+		realmID, pattern, f.Max, f.First)
+	if err != nil {
+		return nil, err
+	}
+	if !f.Search && f.ClientID != "" { // LIKE has no case in SQLite
+		found = keep(found, func(c *realm.Client) bool { return c.ClientID == f.ClientID })
+	}
+	for _, c := range found {
+		if err := s.clientRelations(ctx, c); err != nil {
+			return nil, err
+		}
+	}
+	return found, nil
+}
+
+func keep[T any](in []T, ok func(T) bool) []T {
+	out := []T{}
+	for _, v := range in {
+		if ok(v) {
+			out = append(out, v)
+		}
+	}
+	return out
+}
+
+func escapeLike(s string) string {
+	return strings.NewReplacer(`\`, `\\`, "%", `\%`, "_", `\_`).Replace(s)
+}
+
+// UpdateClient writes a client back when its version is the one that was read
+// (ErrConflict). secret nil keeps the secret. The gate is raised, so that
+// nothing decided on the older facts is issued.
+func (s *Store) UpdateClient(ctx context.Context, c *realm.Client, secret *string) error {
+	doc, err := clientDoc(c)
+	if err != nil {
+		return err
+	}
+	return s.change(ctx, c.RealmID, func(tx *sql.Tx) error {
+		err := must(ctx, tx, ErrConflict, `UPDATE clients SET client_id = $1, enabled = $2, doc = $3, version = version + 1, gate = gate + 1
+			WHERE realm_id = $4 AND id = $5 AND version = $6`, c.ClientID, c.Enabled, doc, c.RealmID, c.ID, c.Version)
+		if err != nil {
+			return conflict(err, "clientId", c.ClientID)
+		}
+		for _, table := range []string{"DELETE FROM client_uris WHERE client_id = $1", "DELETE FROM client_scope_links WHERE client_id = $1"} {
+			if _, err := exec(ctx, tx, table, c.ID); err != nil {
+				return err
+			}
+		}
+		if err := insertClientRelations(ctx, tx, c); err != nil || secret == nil {
+			return err
+		}
+		return s.writeSecret(ctx, tx, c.ID, *secret)
+	})
+}
+
+func (s *Store) writeSecret(ctx context.Context, tx *sql.Tx, id, secret string) error {
+	sealed, hash, err := s.sealSecret(id, secret)
+	if err != nil {
+		return err
+	}
+	_, err = exec(ctx, tx, "UPDATE clients SET secret_sealed = $1, secret_hash = $2 WHERE id = $3", sealed, hash, id)
+	return err
+}
+
+// DeleteClient deletes a client with its roles and everything given to it.
+func (s *Store) DeleteClient(ctx context.Context, realmID, id string) error {
+	return s.change(ctx, realmID, func(tx *sql.Tx) error {
+		if _, err := exec(ctx, tx, "DELETE FROM users WHERE realm_id = $1 AND service_client = $2", realmID, id); err != nil {
+			return err
+		}
+		return must(ctx, tx, ErrNotFound, "DELETE FROM clients WHERE realm_id = $1 AND id = $2", realmID, id)
+	})
+}
+
+// ClientSecret gives a client's secret in clear, for administrators;
+// ErrNotFound when it has none.
+func (s *Store) ClientSecret(ctx context.Context, realmID, id string) (string, error) {
+	sealed, err := one(ctx, s.read, func(r scanner) (b []byte, err error) { err = r.Scan(&b); return },
+		"SELECT secret_sealed FROM clients WHERE realm_id = $1 AND id = $2", realmID, id)
+	if err != nil {
+		return "", err
+	}
+	if sealed == nil {
+		return "", ErrNotFound
+	}
+	plain, err := s.seal.Open(sealed, "clients", id, "secret")
+	return string(plain), wrap(err)
+}

@@ -1,0 +1,61 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"strconv"
+
+	"github.com/latchkey-id/latchkey/internal/realm"
+)
+
+func itoa(n int) string { return strconv.Itoa(n) }
+
+func (s *Store) insertCredential(ctx context.Context, tx *sql.Tx, u *realm.User, c realm.Credential) error {
+	sealed, err := s.seal.Seal([]byte(c.Secret), "credentials", c.ID, "secret")
+	if err != nil {
+		return wrap(err)
+	}
+	_, err = exec(ctx, tx, `INSERT INTO credentials (id, realm_id, user_id, type, label, data, secret_sealed, created_at, priority, temporary)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`, c.ID, u.RealmID, u.ID, c.Type, c.Label, c.Data, sealed, millis(c.CreatedAt), c.Priority, c.Temporary)
+	return err
+}
+
+// Credentials gives a user's credentials in order, their secrets opened.
+func (s *Store) Credentials(ctx context.Context, realmID, userID string) ([]realm.Credential, error) {
+	return list(ctx, s.read, func(r scanner) (realm.Credential, error) {
+		var c realm.Credential
+		var sealed []byte
+		var created int64
+		if err := r.Scan(&c.ID, &c.UserID, &c.Type, &c.Label, &c.Data, &sealed, &created, &c.Priority, &c.Temporary); err != nil {
+			return c, err
+		}
+		plain, err := s.seal.Open(sealed, "credentials", c.ID, "secret")
+		c.Secret, c.CreatedAt = string(plain), instant(created)
+		return c, err
+	}, `SELECT id, user_id, type, label, data, secret_sealed, created_at, priority, temporary FROM credentials
+		WHERE realm_id = $1 AND user_id = $2 ORDER BY priority, created_at`, realmID, userID)
+}
+
+// SetPassword replaces a user's password. The gate is raised; sessions live on
+// until somebody ends them.
+func (s *Store) SetPassword(ctx context.Context, realmID, userID string, c realm.Credential) error {
+	return s.replacePassword(ctx, realmID, userID, 1, c)
+}
+
+// RehashPassword replaces a password's hash by a better one of the same
+// password. Nothing else changes: nobody is logged out by it.
+func (s *Store) RehashPassword(ctx context.Context, realmID, userID string, c realm.Credential) error {
+	return s.replacePassword(ctx, realmID, userID, 0, c)
+}
+
+func (s *Store) replacePassword(ctx context.Context, realmID, userID string, raise int, c realm.Credential) error {
+	return s.tx(ctx, func(tx *sql.Tx) error {
+		if err := must(ctx, tx, ErrNotFound, "UPDATE users SET gate = gate + $1 WHERE realm_id = $2 AND id = $3", raise, realmID, userID); err != nil {
+			return err
+		}
+		if _, err := exec(ctx, tx, "DELETE FROM credentials WHERE realm_id = $1 AND user_id = $2 AND type = 'password'", realmID, userID); err != nil {
+			return err
+		}
+		return s.insertCredential(ctx, tx, &realm.User{ID: userID, RealmID: realmID}, c)
+	})
+}

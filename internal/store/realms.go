@@ -1,0 +1,132 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+
+	"github.com/latchkey-id/latchkey/internal/realm"
+)
+
+// Aggregate is a realm with all that belongs to it: what a new realm holds and
+// what an import brings. Its maker sets every id.
+type Aggregate struct {
+	Realm            *realm.Realm
+	Roles            []*realm.Role
+	Composites       map[string][]string // role id → ids of the roles it contains
+	Scopes           []*realm.ClientScope
+	DefaultScopes    []string            // scope ids
+	OptionalScopes   []string            // scope ids
+	ScopeRoles       map[string][]string // client scope id → role ids
+	Clients          []NewClient
+	ClientScopeRoles map[string][]string // client id → role ids (Keycloak's scopeMappings)
+	Groups           []*realm.Group
+	GroupRoles       map[string][]string // group id → role ids
+	DefaultGroups    []string            // group ids
+	Users            []NewUser
+}
+
+// CreateRealm writes a realm with everything in it in one transaction, or
+// nothing. It returns a *ConflictError for a name that is taken.
+func (s *Store) CreateRealm(ctx context.Context, a *Aggregate) error {
+	return s.change(ctx, a.Realm.ID, func(tx *sql.Tx) error {
+		if err := insertRealm(ctx, tx, a.Realm); err != nil {
+			return err
+		}
+		for _, step := range []func(context.Context, *sql.Tx, *Aggregate) error{
+			insertScopes, s.insertClients, insertRoles, insertScopeRoles, insertGroups, s.insertUsers,
+		} {
+			if err := step(ctx, tx, a); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func insertRealm(ctx context.Context, tx *sql.Tx, r *realm.Realm) error {
+	doc, err := realmDoc(r)
+	if err != nil {
+		return err
+	}
+	_, err = exec(ctx, tx, "INSERT INTO realms (id, name, version, doc) VALUES ($1, $2, 0, $3)", r.ID, r.Name, doc)
+	return conflict(err, "realm", r.Name)
+}
+
+func realmDoc(r *realm.Realm) (string, error) {
+	d := *r
+	d.ID, d.Name, d.Version = "", "", 0
+	return encode(d)
+}
+
+func scanRealm(row scanner) (*realm.Realm, error) {
+	var id, name, doc string
+	var version int64
+	if err := row.Scan(&id, &name, &version, &doc); err != nil {
+		return nil, err
+	}
+	r := &realm.Realm{}
+	if err := decode(doc, r); err != nil {
+		return nil, err
+	}
+	r.ID, r.Name, r.Version = id, name, version
+	return r, nil
+}
+
+const selectRealm = "SELECT id, name, version, doc FROM realms "
+
+// RealmByName gives a realm, shared: do not change it.
+func (s *Store) RealmByName(ctx context.Context, name string) (*realm.Realm, error) {
+	return s.cachedRealm(ctx, "/name/"+name, selectRealm+"WHERE name = $1", name)
+}
+
+// RealmByID gives a realm, shared: do not change it.
+func (s *Store) RealmByID(ctx context.Context, id string) (*realm.Realm, error) {
+	return s.cachedRealm(ctx, id+"/realm", selectRealm+"WHERE id = $1", id)
+}
+
+func (s *Store) cachedRealm(ctx context.Context, key, query, arg string) (*realm.Realm, error) {
+	return cached(ctx, s, key, func() (*realm.Realm, int, error) {
+		r, err := one(ctx, s.read, scanRealm, query, arg)
+		return r, 8 << 10, err
+	})
+}
+
+// Realms gives all realms by name.
+func (s *Store) Realms(ctx context.Context) ([]*realm.Realm, error) {
+	return list(ctx, s.read, scanRealm, selectRealm+"ORDER BY name")
+}
+
+// UpdateRealm writes a realm back, a new name included, when its version is
+// still the one that was read; otherwise ErrConflict.
+func (s *Store) UpdateRealm(ctx context.Context, r *realm.Realm) error {
+	doc, err := realmDoc(r)
+	if err != nil {
+		return err
+	}
+	return s.change(ctx, r.ID, func(tx *sql.Tx) error {
+		err := must(ctx, tx, ErrConflict, "UPDATE realms SET name = $1, doc = $2 WHERE id = $3 AND version = $4", r.Name, doc, r.ID, r.Version)
+		return conflict(err, "realm", r.Name)
+	})
+}
+
+// DeleteRealm deletes a realm and everything in it.
+func (s *Store) DeleteRealm(ctx context.Context, id string) error {
+	err := s.tx(ctx, func(tx *sql.Tx) error {
+		return must(ctx, tx, ErrNotFound, "DELETE FROM realms WHERE id = $1", id)
+	})
+	s.cache.drop(id)
+	return err
+}
+
+// change runs a write to what is configured: the realm's version moves in the
+// same transaction, so that other processes drop what they keep of it.
+func (s *Store) change(ctx context.Context, realmID string, do func(tx *sql.Tx) error) error {
+	err := s.tx(ctx, func(tx *sql.Tx) error {
+		if err := do(tx); err != nil {
+			return err
+		}
+		return must(ctx, tx, ErrNotFound, "UPDATE realms SET version = version + 1 WHERE id = $1", realmID)
+	})
+	s.cache.drop(realmID)
+	return err
+}

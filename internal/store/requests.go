@@ -1,0 +1,216 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/latchkey-id/latchkey/internal/realm"
+)
+
+// maxOpenPerBrowser is how many logins may be under way in one browser; the
+// oldest goes, so that a page that reloads itself cannot fill the disk.
+const maxOpenPerBrowser = 16
+
+// Gates are the facts that a decision was made on. What is handed out is
+// written only while they still hold, in the same transaction.
+type Gates struct {
+	RealmID    string
+	UserID     string
+	UserGate   int64
+	ClientID   string // client's UUID; "" when no client takes part
+	ClientGate int64
+	SessionID  string // "" while there is no session
+}
+
+// guard returns ErrGateMoved unless the gates hold inside this transaction.
+func guard(ctx context.Context, tx *sql.Tx, g Gates) error {
+	checks := []struct {
+		query string
+		args  []any
+		skip  bool
+	}{
+		{"SELECT 1 FROM users WHERE realm_id = $1 AND id = $2 AND gate = $3", []any{g.RealmID, g.UserID, g.UserGate}, false},
+		{"SELECT 1 FROM clients WHERE realm_id = $1 AND id = $2 AND gate = $3", []any{g.RealmID, g.ClientID, g.ClientGate}, g.ClientID == ""},
+		{"SELECT 1 FROM sessions WHERE realm_id = $1 AND id = $2 AND ended_at = 0", []any{g.RealmID, g.SessionID}, g.SessionID == ""},
+	}
+	for _, c := range checks {
+		if c.skip {
+			continue
+		}
+		if _, err := one(ctx, tx, func(r scanner) (n int, err error) { err = r.Scan(&n); return }, c.query, c.args...); err != nil {
+			if errors.Is(err, ErrNotFound) {
+				return ErrGateMoved
+			}
+			return err
+		}
+	}
+	return nil
+}
+
+// CreateAuthRequest keeps a validated authorization request.
+func (s *Store) CreateAuthRequest(ctx context.Context, r *realm.AuthRequest) error {
+	params, err := encode(r.Params)
+	if err != nil {
+		return err
+	}
+	return s.tx(ctx, func(tx *sql.Tx) error {
+		_, err := exec(ctx, tx, `INSERT INTO auth_requests (id, realm_id, client_id, browser_hash, state, params, origin, user_id, session_id, methods,
+			auth_time, created_at, expires_at) VALUES ($1, $2, $3, $4, 'open', $5, $6, '', '', '', 0, $7, $8)`,
+			r.ID, r.RealmID, r.ClientID, r.BrowserHash, params, r.Origin, millis(r.CreatedAt), millis(r.ExpiresAt))
+		if err != nil {
+			return err
+		}
+		_, err = exec(ctx, tx, `DELETE FROM auth_requests WHERE browser_hash = $1 AND id NOT IN
+			(SELECT id FROM auth_requests WHERE browser_hash = $1 ORDER BY created_at DESC, id = $2 DESC LIMIT $3)`, r.BrowserHash, r.ID, maxOpenPerBrowser)
+		return err
+	})
+}
+
+// AuthRequest gives a request that has not expired, or ErrNotFound.
+func (s *Store) AuthRequest(ctx context.Context, realmID, id string) (*realm.AuthRequest, error) {
+	return one(ctx, s.read, scanAuthRequest, `SELECT id, realm_id, client_id, browser_hash, state, params, origin, user_id, session_id, methods, auth_time,
+		created_at, expires_at FROM auth_requests WHERE realm_id = $1 AND id = $2 AND expires_at > $3`, realmID, id, millis(s.now()))
+}
+
+func scanAuthRequest(row scanner) (*realm.AuthRequest, error) {
+	r := &realm.AuthRequest{}
+	var params, state, methods string
+	var auth, created, expires int64
+	err := row.Scan(&r.ID, &r.RealmID, &r.ClientID, &r.BrowserHash, &state, &params, &r.Origin, &r.UserID, &r.SessionID, &methods, &auth, &created, &expires)
+	if err != nil {
+		return nil, err
+	}
+	r.State, r.Methods = realm.RequestState(state), strings.Fields(methods)
+	r.AuthTime, r.CreatedAt, r.ExpiresAt = instant(auth), instant(created), instant(expires)
+	return r, decode(params, &r.Params)
+}
+
+// Authentication is what Authenticate writes.
+type Authentication struct {
+	RequestID      string
+	BrowserHash    []byte        // the browser that the request is bound to
+	NewBrowserHash []byte        // the value rotates at a login (S-79); the same for single sign-on
+	Session        realm.Session // made in the same transaction
+	Existing       bool          // the session is there already: single sign-on, or the same user again
+	Gates          Gates
+}
+
+// Authenticate moves a request from open to authenticated, makes or touches the
+// session and binds the browser's other requests to the browser's new value,
+// all or nothing. ErrUsed: the request is not open in this browser.
+func (s *Store) Authenticate(ctx context.Context, a Authentication) error {
+	now := millis(s.now())
+	return s.tx(ctx, func(tx *sql.Tx) error {
+		if err := guard(ctx, tx, a.Gates); err != nil {
+			return err
+		}
+		err := must(ctx, tx, ErrUsed, `UPDATE auth_requests SET state = 'authenticated', user_id = $1, session_id = $2, methods = $3, auth_time = $4
+			WHERE realm_id = $5 AND id = $6 AND browser_hash = $7 AND state = 'open' AND expires_at > $8`,
+			a.Session.UserID, a.Session.ID, strings.Join(a.Session.Methods, " "), millis(a.Session.AuthTime), a.Gates.RealmID, a.RequestID, a.BrowserHash, now)
+		if err != nil {
+			return err
+		}
+		if _, err := exec(ctx, tx, "UPDATE auth_requests SET browser_hash = $1 WHERE realm_id = $2 AND browser_hash = $3", a.NewBrowserHash, a.Gates.RealmID, a.BrowserHash); err != nil {
+			return err
+		}
+		if a.Existing {
+			return must(ctx, tx, ErrGateMoved, `UPDATE sessions SET last_seen_at = $1, auth_time = $2, methods = $3, token_hash = $4
+				WHERE realm_id = $5 AND id = $6 AND ended_at = 0`, now, millis(a.Session.AuthTime), strings.Join(a.Session.Methods, " "), a.Session.TokenHash, a.Gates.RealmID, a.Session.ID)
+		}
+		return insertSession(ctx, tx, a.Session)
+	})
+}
+
+// Issued is what FinishAuthRequest writes.
+type Issued struct {
+	RequestID   string
+	BrowserHash []byte
+	Code        realm.Code
+	Gates       Gates
+}
+
+// FinishAuthRequest moves a request from authenticated to done, with its code
+// and the client's part of the session, while the gates hold. ErrUsed: it was
+// not authenticated in this browser; ErrGateMoved: decide again.
+func (s *Store) FinishAuthRequest(ctx context.Context, i Issued) error {
+	return s.tx(ctx, func(tx *sql.Tx) error {
+		if err := guard(ctx, tx, i.Gates); err != nil {
+			return err
+		}
+		err := must(ctx, tx, ErrUsed, "UPDATE auth_requests SET state = 'done' WHERE realm_id = $1 AND id = $2 AND browser_hash = $3 AND state = 'authenticated'",
+			i.Gates.RealmID, i.RequestID, i.BrowserHash)
+		if err != nil {
+			return err
+		}
+		if err := startClientSession(ctx, tx, realm.ClientSession{SessionID: i.Code.SessionID, ClientID: i.Code.ClientID, RealmID: i.Code.RealmID,
+			Scope: i.Code.Scope, RedirectURI: i.Code.RedirectURI, StartedAt: s.now()}); err != nil {
+			return err
+		}
+		return insertCode(ctx, tx, i.Code)
+	})
+}
+
+// DenyAuthRequest ends a request that gives the client an error.
+func (s *Store) DenyAuthRequest(ctx context.Context, realmID, id string, browserHash []byte) error {
+	return s.tx(ctx, func(tx *sql.Tx) error {
+		return must(ctx, tx, ErrUsed, `UPDATE auth_requests SET state = 'denied' WHERE realm_id = $1 AND id = $2 AND browser_hash = $3
+			AND state IN ('open', 'authenticated')`, realmID, id, browserHash)
+	})
+}
+
+// ReopenAuthRequest takes a request back to its start, for "restart login".
+func (s *Store) ReopenAuthRequest(ctx context.Context, realmID, id string, browserHash []byte) error {
+	return s.tx(ctx, func(tx *sql.Tx) error {
+		return must(ctx, tx, ErrUsed, `UPDATE auth_requests SET state = 'open', user_id = '', session_id = '', methods = '' WHERE realm_id = $1 AND id = $2
+			AND browser_hash = $3 AND state IN ('open', 'authenticated') AND expires_at > $4`, realmID, id, browserHash, millis(s.now()))
+	})
+}
+
+func insertCode(ctx context.Context, tx *sql.Tx, c realm.Code) error {
+	_, err := exec(ctx, tx, `INSERT INTO codes (hash, realm_id, client_id, user_id, session_id, redirect_uri, scope, nonce, code_challenge, code_challenge_method,
+		auth_time, acr, expires_at, used_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 0)`,
+		c.Hash, c.RealmID, c.ClientID, c.UserID, c.SessionID, c.RedirectURI, c.Scope, c.Nonce, c.CodeChallenge, c.CodeChallengeMethod,
+		millis(c.AuthTime), c.ACR, millis(c.ExpiresAt))
+	return err
+}
+
+// ConsumeCode uses a code up by one conditional UPDATE. A replay returns ErrUsed
+// with the code, so that the caller can revoke what it gave out; a code that is
+// unknown or expired is ErrNotFound.
+func (s *Store) ConsumeCode(ctx context.Context, realmID string, hash []byte) (*realm.Code, error) {
+	now := millis(s.now())
+	var won int64
+	err := s.tx(ctx, func(tx *sql.Tx) (err error) {
+		won, err = exec(ctx, tx, "UPDATE codes SET used_at = $1 WHERE realm_id = $2 AND hash = $3 AND used_at = 0 AND expires_at > $1", now, realmID, hash)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	c, err := one(ctx, s.read, scanCode, `SELECT hash, realm_id, client_id, user_id, session_id, redirect_uri, scope, nonce, code_challenge, code_challenge_method,
+		auth_time, acr, expires_at, used_at FROM codes WHERE realm_id = $1 AND hash = $2`, realmID, hash)
+	switch {
+	case err != nil:
+		return nil, err
+	case won == 1:
+		return c, nil
+	case c.UsedAt.IsZero():
+		return nil, ErrNotFound
+	}
+	return c, ErrUsed
+}
+
+func scanCode(row scanner) (*realm.Code, error) {
+	c := &realm.Code{}
+	var auth, expires, used int64
+	err := row.Scan(&c.Hash, &c.RealmID, &c.ClientID, &c.UserID, &c.SessionID, &c.RedirectURI, &c.Scope, &c.Nonce, &c.CodeChallenge, &c.CodeChallengeMethod,
+		&auth, &c.ACR, &expires, &used)
+	c.AuthTime, c.ExpiresAt, c.UsedAt = instant(auth), instant(expires), instant(used)
+	return c, err
+}
+
+// tombstones stay this long behind expiry, so that a replay is still noticed.
+const tombstones = time.Hour

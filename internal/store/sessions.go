@@ -1,0 +1,158 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"strings"
+	"time"
+
+	"github.com/latchkey-id/latchkey/internal/realm"
+)
+
+func insertSession(ctx context.Context, tx *sql.Tx, n realm.Session) error {
+	_, err := exec(ctx, tx, `INSERT INTO sessions (id, realm_id, user_id, token_hash, started_at, last_seen_at, auth_time, ended_at, remember_me, methods, ip,
+		user_agent, offline) VALUES ($1, $2, $3, $4, $5, $6, $7, 0, $8, $9, $10, $11, $12)`,
+		n.ID, n.RealmID, n.UserID, n.TokenHash, millis(n.StartedAt), millis(n.LastSeenAt), millis(n.AuthTime), n.RememberMe,
+		strings.Join(n.Methods, " "), n.IP, n.UserAgent, n.Offline)
+	return err
+}
+
+func startClientSession(ctx context.Context, tx *sql.Tx, c realm.ClientSession) error {
+	_, err := exec(ctx, tx, `INSERT INTO client_sessions (session_id, client_id, realm_id, started_at, last_seen_at, scope, redirect_uri, ended_at)
+		VALUES ($1, $2, $3, $4, $4, $5, $6, 0)
+		ON CONFLICT (session_id, client_id) DO UPDATE SET last_seen_at = excluded.last_seen_at, scope = excluded.scope,
+			redirect_uri = excluded.redirect_uri, ended_at = 0,
+			started_at = CASE WHEN client_sessions.ended_at = 0 THEN client_sessions.started_at ELSE excluded.started_at END`,
+		c.SessionID, c.ClientID, c.RealmID, millis(c.StartedAt), c.Scope, c.RedirectURI)
+	return err
+}
+
+// CreateSession makes a session without a browser, for a grant that logs a user
+// in by itself, with the client's part of it, while the gates hold.
+func (s *Store) CreateSession(ctx context.Context, n realm.Session, c realm.ClientSession, g Gates) error {
+	return s.tx(ctx, func(tx *sql.Tx) error {
+		if err := guard(ctx, tx, g); err != nil {
+			return err
+		}
+		if err := insertSession(ctx, tx, n); err != nil {
+			return err
+		}
+		return startClientSession(ctx, tx, c)
+	})
+}
+
+const selectSession = `SELECT id, realm_id, user_id, token_hash, started_at, last_seen_at, auth_time, ended_at, remember_me, methods, ip, user_agent, offline
+	FROM sessions `
+
+func scanSession(row scanner) (*realm.Session, error) {
+	n := &realm.Session{}
+	var started, seen, auth, ended int64
+	var methods string
+	err := row.Scan(&n.ID, &n.RealmID, &n.UserID, &n.TokenHash, &started, &seen, &auth, &ended, &n.RememberMe, &methods, &n.IP, &n.UserAgent, &n.Offline)
+	n.StartedAt, n.LastSeenAt, n.AuthTime, n.EndedAt = instant(started), instant(seen), instant(auth), instant(ended)
+	n.Methods = strings.Fields(methods)
+	return n, err
+}
+
+// Session gives a session, an ended one too: EndedAt says so.
+func (s *Store) Session(ctx context.Context, realmID, id string) (*realm.Session, error) {
+	return one(ctx, s.read, scanSession, selectSession+"WHERE realm_id = $1 AND id = $2", realmID, id)
+}
+
+// SessionByToken gives the session whose cookie has this hash, if it was not ended.
+func (s *Store) SessionByToken(ctx context.Context, realmID string, tokenHash []byte) (*realm.Session, error) {
+	return one(ctx, s.read, scanSession, selectSession+"WHERE realm_id = $1 AND token_hash = $2 AND ended_at = 0", realmID, tokenHash)
+}
+
+// UserSessions gives a user's sessions that were not ended, newest first.
+func (s *Store) UserSessions(ctx context.Context, realmID, userID string) ([]*realm.Session, error) {
+	return list(ctx, s.read, scanSession, selectSession+"WHERE realm_id = $1 AND user_id = $2 AND ended_at = 0 ORDER BY started_at DESC", realmID, userID)
+}
+
+// ClientSession gives one client's part of a session, an ended one too.
+func (s *Store) ClientSession(ctx context.Context, realmID, sessionID, clientID string) (*realm.ClientSession, error) {
+	return one(ctx, s.read, scanClientSession, `SELECT session_id, client_id, realm_id, started_at, last_seen_at, scope, redirect_uri, ended_at
+		FROM client_sessions WHERE realm_id = $1 AND session_id = $2 AND client_id = $3`, realmID, sessionID, clientID)
+}
+
+// ClientSessions gives the clients' parts of a session that were not ended.
+func (s *Store) ClientSessions(ctx context.Context, realmID, sessionID string) ([]*realm.ClientSession, error) {
+	return list(ctx, s.read, scanClientSession, `SELECT session_id, client_id, realm_id, started_at, last_seen_at, scope, redirect_uri, ended_at
+		FROM client_sessions WHERE realm_id = $1 AND session_id = $2 AND ended_at = 0 ORDER BY started_at`, realmID, sessionID)
+}
+
+func scanClientSession(row scanner) (*realm.ClientSession, error) {
+	c := &realm.ClientSession{}
+	var started, seen, ended int64
+	err := row.Scan(&c.SessionID, &c.ClientID, &c.RealmID, &started, &seen, &c.Scope, &c.RedirectURI, &ended)
+	c.StartedAt, c.LastSeenAt, c.EndedAt = instant(started), instant(seen), instant(ended)
+	return c, err
+}
+
+// TouchSession moves a session's last sign of life to now. Within ten seconds
+// of the last one nothing is written.
+func (s *Store) TouchSession(ctx context.Context, realmID, id string) error {
+	now := s.now()
+	return s.tx(ctx, func(tx *sql.Tx) error {
+		_, err := exec(ctx, tx, "UPDATE sessions SET last_seen_at = $1 WHERE realm_id = $2 AND id = $3 AND ended_at = 0 AND last_seen_at < $4",
+			millis(now), realmID, id, millis(now.Add(-10*time.Second)))
+		return err
+	})
+}
+
+// EndSession ends a session with everything given out in it, in one
+// transaction. The row stays as a tombstone that no later write undoes (I4).
+func (s *Store) EndSession(ctx context.Context, realmID, id string) error {
+	return s.tx(ctx, func(tx *sql.Tx) error {
+		_, err := s.endSessions(ctx, tx, "realm_id = $2 AND id = $3", realmID, id)
+		return err
+	})
+}
+
+// EndUserSessions ends all sessions of a user and raises the user's gate.
+func (s *Store) EndUserSessions(ctx context.Context, realmID, userID string) error {
+	return s.tx(ctx, func(tx *sql.Tx) error {
+		if err := must(ctx, tx, ErrNotFound, "UPDATE users SET gate = gate + 1 WHERE realm_id = $1 AND id = $2", realmID, userID); err != nil {
+			return err
+		}
+		_, err := s.endSessions(ctx, tx, "realm_id = $2 AND user_id = $3", realmID, userID)
+		return err
+	})
+}
+
+func (s *Store) endSessions(ctx context.Context, tx *sql.Tx, where string, args ...any) (int, error) {
+	now := millis(s.now())
+	ids, err := list(ctx, tx, scanText, "UPDATE sessions SET ended_at = $1, token_hash = NULL WHERE "+where+" AND ended_at = 0 RETURNING id", append([]any{now}, args...)...)
+	if err != nil {
+		return 0, err
+	}
+	for _, id := range ids {
+		for _, q := range []string{
+			"UPDATE client_sessions SET ended_at = $1 WHERE session_id = $2 AND ended_at = 0",
+			"UPDATE refresh_families SET revoked_at = $1 WHERE session_id = $2 AND revoked_at = 0 AND NOT offline",
+			"UPDATE codes SET expires_at = $1 WHERE session_id = $2 AND used_at = 0 AND expires_at > $1",
+		} {
+			if _, err := exec(ctx, tx, q, now, id); err != nil {
+				return 0, err
+			}
+		}
+	}
+	return len(ids), nil
+}
+
+// EndClientSession ends one client's part of a session with its refresh tokens:
+// what a replayed code or refresh token leads to (RFC 6749, section 4.1.2).
+func (s *Store) EndClientSession(ctx context.Context, realmID, sessionID, clientID string) error {
+	now := millis(s.now())
+	return s.tx(ctx, func(tx *sql.Tx) error {
+		for _, q := range []string{
+			"UPDATE client_sessions SET ended_at = $1 WHERE realm_id = $2 AND session_id = $3 AND client_id = $4 AND ended_at = 0",
+			"UPDATE refresh_families SET revoked_at = $1 WHERE realm_id = $2 AND session_id = $3 AND client_id = $4 AND revoked_at = 0",
+		} {
+			if _, err := exec(ctx, tx, q, now, realmID, sessionID, clientID); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}

@@ -1,0 +1,292 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"strings"
+
+	"github.com/latchkey-id/latchkey/internal/realm"
+)
+
+// NewUser is a user with credentials, direct roles and groups (ids).
+type NewUser struct {
+	User        *realm.User
+	Credentials []realm.Credential
+	RoleIDs     []string
+	GroupIDs    []string
+	SharesEmail bool // the realm allows several users with one address
+}
+
+// UserFilter selects users. The zero value selects the first 100 that are no
+// service accounts.
+type UserFilter struct {
+	Search                               string // prefix; *x* infix; "x" exact; over username, e-mail and names
+	Username, Email, FirstName, LastName string // a part of it, or all of it with Exact
+	Exact                                bool
+	Enabled, EmailVerified               *bool
+	First, Max                           int // Max 0 means 100, -1 no limit
+}
+
+func (s *Store) insertUsers(ctx context.Context, tx *sql.Tx, a *Aggregate) error {
+	for _, u := range a.Users {
+		if err := s.insertUser(ctx, tx, u); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// CreateUser adds a user with everything given, in one transaction.
+func (s *Store) CreateUser(ctx context.Context, u NewUser) error {
+	return s.tx(ctx, func(tx *sql.Tx) error { return s.insertUser(ctx, tx, u) })
+}
+
+func (s *Store) insertUser(ctx context.Context, tx *sql.Tx, n NewUser) error {
+	u := n.User
+	doc, err := userDoc(u)
+	if err != nil {
+		return err
+	}
+	_, err = exec(ctx, tx, `INSERT INTO users (id, realm_id, username, email, unique_email, first_name, last_name, enabled, email_verified,
+		service_client, version, gate, created_at, doc) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 1, 1, $11, $12)`,
+		u.ID, u.RealmID, u.Username, u.Email, uniqueEmail(u, n.SharesEmail), strings.ToLower(u.FirstName), strings.ToLower(u.LastName),
+		u.Enabled, u.EmailVerified, u.ServiceAccountClient, millis(u.CreatedAt), doc)
+	if err != nil {
+		return userConflict(err, u)
+	}
+	if err := insertAttributes(ctx, tx, u); err != nil {
+		return err
+	}
+	for _, c := range n.Credentials {
+		if err := s.insertCredential(ctx, tx, u, c); err != nil {
+			return err
+		}
+	}
+	if err := link(ctx, tx, "INSERT INTO user_roles (user_id, role_id) VALUES ($1, $2) ON CONFLICT DO NOTHING", []any{u.ID}, n.RoleIDs); err != nil {
+		return err
+	}
+	return link(ctx, tx, "INSERT INTO memberships (user_id, group_id) VALUES ($1, $2) ON CONFLICT DO NOTHING", []any{u.ID}, n.GroupIDs)
+}
+
+func uniqueEmail(u *realm.User, shares bool) sql.NullString {
+	return sql.NullString{String: u.Email, Valid: u.Email != "" && !shares}
+}
+
+func userConflict(err error, u *realm.User) error {
+	if strings.Contains(err.Error(), "users.unique_email") {
+		return conflict(err, "email", u.Email)
+	}
+	return conflict(err, "username", u.Username)
+}
+
+func insertAttributes(ctx context.Context, tx *sql.Tx, u *realm.User) error {
+	for name, values := range u.Attributes {
+		for i, v := range values {
+			if _, err := exec(ctx, tx, "INSERT INTO user_attributes (user_id, name, position, value) VALUES ($1, $2, $3, $4)", u.ID, name, i, v); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func userDoc(u *realm.User) (string, error) {
+	d := realm.User{FirstName: u.FirstName, LastName: u.LastName, NotBefore: u.NotBefore, RequiredActions: u.RequiredActions, Extra: u.Extra}
+	return encode(d)
+}
+
+const (
+	userColumns = "id, realm_id, username, email, enabled, email_verified, service_client, version, gate, created_at, doc"
+	selectUser  = "SELECT " + userColumns + " FROM users "
+)
+
+func scanUser(row scanner) (*realm.User, error) {
+	u, k := &realm.User{}, realm.User{}
+	var doc string
+	var created int64
+	if err := row.Scan(&k.ID, &k.RealmID, &k.Username, &k.Email, &k.Enabled, &k.EmailVerified, &k.ServiceAccountClient, &k.Version, &k.Gate, &created, &doc); err != nil {
+		return nil, err
+	}
+	if err := decode(doc, u); err != nil {
+		return nil, err
+	}
+	u.ID, u.RealmID, u.Username, u.Email, u.Enabled, u.EmailVerified = k.ID, k.RealmID, k.Username, k.Email, k.Enabled, k.EmailVerified
+	u.ServiceAccountClient, u.Version, u.Gate, u.CreatedAt = k.ServiceAccountClient, k.Version, k.Gate, instant(created)
+	return u, nil
+}
+
+func (s *Store) oneUser(ctx context.Context, query string, args ...any) (*realm.User, error) {
+	u, err := one(ctx, s.read, scanUser, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	return u, s.attributes(ctx, u)
+}
+
+func (s *Store) attributes(ctx context.Context, u *realm.User) error {
+	type pair struct{ name, value string }
+	pairs, err := list(ctx, s.read, func(r scanner) (p pair, err error) { err = r.Scan(&p.name, &p.value); return },
+		"SELECT name, value FROM user_attributes WHERE user_id = $1 ORDER BY name, position", u.ID)
+	for _, p := range pairs {
+		if u.Attributes == nil {
+			u.Attributes = map[string][]string{}
+		}
+		u.Attributes[p.name] = append(u.Attributes[p.name], p.value)
+	}
+	return err
+}
+
+// UserByID, UserByUsername, UserByEmail and ServiceAccountUser give one user or
+// ErrNotFound. Names and addresses compare in lower case.
+func (s *Store) UserByID(ctx context.Context, realmID, id string) (*realm.User, error) {
+	return s.oneUser(ctx, selectUser+"WHERE realm_id = $1 AND id = $2", realmID, id)
+}
+
+// UserByUsername gives the user with this name.
+func (s *Store) UserByUsername(ctx context.Context, realmID, username string) (*realm.User, error) {
+	return s.oneUser(ctx, selectUser+"WHERE realm_id = $1 AND username = $2", realmID, strings.ToLower(username))
+}
+
+// UserByEmail gives the user with this address; ErrNotFound when several have it.
+func (s *Store) UserByEmail(ctx context.Context, realmID, email string) (*realm.User, error) {
+	return s.oneUser(ctx, selectUser+"WHERE realm_id = $1 AND email = $2 AND 1 = (SELECT count(*) FROM users WHERE realm_id = $1 AND email = $2)",
+		realmID, strings.ToLower(email))
+}
+
+// ServiceAccountUser gives the user that stands for a client (its UUID).
+func (s *Store) ServiceAccountUser(ctx context.Context, realmID, clientID string) (*realm.User, error) {
+	return s.oneUser(ctx, selectUser+"WHERE realm_id = $1 AND service_client = $2", realmID, clientID)
+}
+
+// where builds the condition of a filter; values only ever stand in args.
+func (f UserFilter) where(realmID string) (string, []any) {
+	q, args := []string{"realm_id = $1", "service_client = ''"}, []any{realmID}
+	add := func(condition string, v any) {
+		args = append(args, v)
+		q = append(q, strings.ReplaceAll(condition, "?", "$"+itoa(len(args))))
+	}
+	for column, v := range map[string]string{"username": f.Username, "email": f.Email, "first_name": f.FirstName, "last_name": f.LastName} {
+		switch {
+		case v == "":
+		case f.Exact:
+			add(column+" = ?", strings.ToLower(v))
+		default:
+			add(column+` LIKE ? ESCAPE '\'`, "%"+escapeLike(strings.ToLower(v))+"%")
+		}
+	}
+	for _, word := range strings.Fields(f.Search) {
+		add(`(username LIKE ? ESCAPE '\' OR email LIKE ? ESCAPE '\' OR first_name LIKE ? ESCAPE '\' OR last_name LIKE ? ESCAPE '\')`, searchPattern(word))
+	}
+	if f.Enabled != nil {
+		add("enabled = ?", *f.Enabled)
+	}
+	if f.EmailVerified != nil {
+		add("email_verified = ?", *f.EmailVerified)
+	}
+	return strings.Join(q, " AND "), args
+}
+
+// searchPattern: Keycloak searches a prefix, "x" exactly and *x* anywhere.
+func searchPattern(word string) string {
+	word = strings.ToLower(word)
+	if len(word) > 1 && strings.HasPrefix(word, `"`) && strings.HasSuffix(word, `"`) {
+		return escapeLike(word[1 : len(word)-1])
+	}
+	return strings.ReplaceAll(escapeLike(word), "*", "%") + "%"
+}
+
+// Users gives users by username.
+func (s *Store) Users(ctx context.Context, realmID string, f UserFilter) ([]*realm.User, error) {
+	where, args := f.where(realmID)
+	switch f.Max {
+	case 0:
+		f.Max = 100
+	case -1:
+		f.Max = 1 << 30
+	}
+	args = append(args, f.Max, f.First)
+	found, err := list(ctx, s.read, scanUser, selectUser+"WHERE "+where+" ORDER BY username LIMIT $"+itoa(len(args)-1)+" OFFSET $"+itoa(len(args)), args...)
+	if err != nil {
+		return nil, err
+	}
+	for _, u := range found {
+		if err := s.attributes(ctx, u); err != nil {
+			return nil, err
+		}
+	}
+	return found, nil
+}
+
+// CountUsers counts what Users would give without a limit.
+func (s *Store) CountUsers(ctx context.Context, realmID string, f UserFilter) (int, error) {
+	where, args := f.where(realmID)
+	return one(ctx, s.read, func(r scanner) (n int, err error) { err = r.Scan(&n); return }, "SELECT count(*) FROM users WHERE "+where, args...)
+}
+
+// UpdateUser writes a user back when its version is the one that was read
+// (ErrConflict). The gate is raised: what was decided on older facts is not issued.
+func (s *Store) UpdateUser(ctx context.Context, u *realm.User, sharesEmail bool) error {
+	doc, err := userDoc(u)
+	if err != nil {
+		return err
+	}
+	return s.tx(ctx, func(tx *sql.Tx) error {
+		err := must(ctx, tx, ErrConflict, `UPDATE users SET username = $1, email = $2, unique_email = $3, first_name = $4, last_name = $5, enabled = $6,
+			email_verified = $7, doc = $8, version = version + 1, gate = gate + 1 WHERE realm_id = $9 AND id = $10 AND version = $11`,
+			u.Username, u.Email, uniqueEmail(u, sharesEmail), strings.ToLower(u.FirstName), strings.ToLower(u.LastName), u.Enabled,
+			u.EmailVerified, doc, u.RealmID, u.ID, u.Version)
+		if err != nil {
+			return userConflict(err, u)
+		}
+		if _, err := exec(ctx, tx, "DELETE FROM user_attributes WHERE user_id = $1", u.ID); err != nil {
+			return err
+		}
+		return insertAttributes(ctx, tx, u)
+	})
+}
+
+// DeleteUser deletes a user with sessions and everything given out.
+func (s *Store) DeleteUser(ctx context.Context, realmID, id string) error {
+	return s.tx(ctx, func(tx *sql.Tx) error {
+		return must(ctx, tx, ErrNotFound, "DELETE FROM users WHERE realm_id = $1 AND id = $2", realmID, id)
+	})
+}
+
+// UserRoles gives the ids of the roles that a user has directly and by groups,
+// parents of the groups included; composites are not expanded.
+func (s *Store) UserRoles(ctx context.Context, realmID, userID string) (direct, viaGroups []string, err error) {
+	if direct, err = list(ctx, s.read, scanText, `SELECT ur.role_id FROM user_roles ur JOIN users u ON u.id = ur.user_id
+		WHERE u.realm_id = $1 AND u.id = $2`, realmID, userID); err != nil {
+		return nil, nil, err
+	}
+	viaGroups, err = list(ctx, s.read, scanText, `WITH RECURSIVE mine (id, parent_id) AS (
+			SELECT g.id, g.parent_id FROM memberships m JOIN realm_groups g ON g.id = m.group_id WHERE m.user_id = $1 AND g.realm_id = $2
+			UNION SELECT g.id, g.parent_id FROM realm_groups g JOIN mine ON g.id = mine.parent_id)
+		SELECT DISTINCT gr.role_id FROM mine JOIN group_roles gr ON gr.group_id = mine.id`, userID, realmID)
+	return direct, viaGroups, err
+}
+
+// UserGroups gives the ids of the groups a user is a member of.
+func (s *Store) UserGroups(ctx context.Context, realmID, userID string) ([]string, error) {
+	return list(ctx, s.read, scanText, "SELECT m.group_id FROM memberships m JOIN users u ON u.id = m.user_id WHERE u.realm_id = $1 AND u.id = $2", realmID, userID)
+}
+
+// SetUserRoles adds direct roles and takes others away. A lost role raises the gate.
+func (s *Store) SetUserRoles(ctx context.Context, realmID, userID string, add, remove []string) error {
+	return s.tx(ctx, func(tx *sql.Tx) error {
+		if err := must(ctx, tx, ErrNotFound, "UPDATE users SET gate = gate + $1 WHERE realm_id = $2 AND id = $3", min(len(remove), 1), realmID, userID); err != nil {
+			return err
+		}
+		if err := link(ctx, tx, "INSERT INTO user_roles (user_id, role_id) VALUES ($1, $2) ON CONFLICT DO NOTHING", []any{userID}, add); err != nil {
+			return err
+		}
+		return link(ctx, tx, "DELETE FROM user_roles WHERE user_id = $1 AND role_id = $2", []any{userID}, remove)
+	})
+}
+
+// RoleHolders counts the users that have a role directly, for the question
+// whether a realm has an administrator.
+func (s *Store) RoleHolders(ctx context.Context, realmID, roleID string) (int, error) {
+	return one(ctx, s.read, func(r scanner) (n int, err error) { err = r.Scan(&n); return },
+		"SELECT count(*) FROM user_roles ur JOIN users u ON u.id = ur.user_id WHERE u.realm_id = $1 AND ur.role_id = $2", realmID, roleID)
+}

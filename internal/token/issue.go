@@ -1,0 +1,332 @@
+package token
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/latchkey-id/latchkey/internal/flow"
+	"github.com/latchkey-id/latchkey/internal/jose"
+	"github.com/latchkey-id/latchkey/internal/keys"
+	"github.com/latchkey-id/latchkey/internal/realm"
+	"github.com/latchkey-id/latchkey/internal/seal"
+	"github.com/latchkey-id/latchkey/internal/store"
+	"github.com/latchkey-id/latchkey/internal/urls"
+)
+
+// Kinds of grants, by the letters that Keycloak puts into the jti.
+const (
+	GrantCode     = "ac"
+	GrantPassword = "ro"
+	GrantClient   = "cc"
+	GrantRefresh  = "rt"
+)
+
+// Issuer makes tokens.
+type Issuer struct {
+	Store *store.Store
+	Keys  *keys.Keeper
+	Seal  *seal.Ring
+	Now   func() time.Time
+}
+
+// Grant is what somebody is about to get. Session is nil for a grant without
+// one (client_credentials). Family is set for a refresh.
+type Grant struct {
+	Realm   *realm.Realm
+	Client  *realm.Client
+	User    *realm.User
+	Session *realm.Session
+	Origin  string // the public origin of the request: the issuer
+	Scopes  Scopes
+	Kind    string
+	Nonce   string
+	ACR     string
+	Notes   map[string]string // for session note mappers: clientHost, …
+	Family  *realm.RefreshFamily
+	Sent    int64 // generation of the refresh token that was sent
+}
+
+// Response is the answer of the token endpoint (RFC 6749, section 5.1, with
+// Keycloak's members). Lifetimes are seconds.
+type Response struct {
+	AccessToken      string `json:"access_token"`
+	ExpiresIn        int64  `json:"expires_in"`
+	RefreshExpiresIn int64  `json:"refresh_expires_in"`
+	RefreshToken     string `json:"refresh_token,omitempty"`
+	TokenType        string `json:"token_type"`
+	IDToken          string `json:"id_token,omitempty"`
+	NotBeforePolicy  int64  `json:"not-before-policy"`
+	SessionState     string `json:"session_state,omitempty"`
+	Scope            string `json:"scope"`
+}
+
+// Issue decides once more whether the grant may be given, and makes its tokens.
+// It writes only while the facts it decided on still hold; when they moved it
+// decides again, twice at most.
+func (i *Issuer) Issue(ctx context.Context, g Grant) (*Response, error) {
+	for range 2 {
+		family, err := i.record(ctx, &g)
+		if errors.Is(err, store.ErrGateMoved) {
+			if err := i.reload(ctx, &g); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		return i.make(ctx, g, family)
+	}
+	return nil, store.ErrGateMoved
+}
+
+// record asks flow.MayIssue and writes what is kept of the grant.
+func (i *Issuer) record(ctx context.Context, g *Grant) (*realm.RefreshFamily, error) {
+	facts, err := i.facts(ctx, g)
+	if err != nil {
+		return nil, err
+	}
+	if err := flow.MayIssue(facts); err != nil {
+		return nil, err
+	}
+	gates := i.Gates(g)
+	switch {
+	case g.Session == nil:
+		return nil, nil
+	case g.Family != nil:
+		return i.Store.RotateRefresh(ctx, g.Realm.ID, g.Family.ID, i.rotation(g), gates)
+	}
+	f := realm.RefreshFamily{ID: randomID(), RealmID: g.Realm.ID, ClientID: g.Client.ID, UserID: g.User.ID, SessionID: g.Session.ID, Scope: g.Scopes.Granted,
+		Nonce: g.Nonce, AuthTime: g.Session.AuthTime, ACR: g.ACR, RotatedAt: i.Now(), StartedAt: i.Now(), ExpiresAt: i.refreshExpiry(g)}
+	return &f, i.Store.CreateRefreshFamily(ctx, f, gates)
+}
+
+// Gates are the facts of a grant that must still hold when it is written.
+func (i *Issuer) Gates(g *Grant) store.Gates {
+	gates := store.Gates{RealmID: g.Realm.ID, UserID: g.User.ID, UserGate: g.User.Gate, ClientID: g.Client.ID, ClientGate: g.Client.Gate}
+	if g.Session != nil {
+		gates.SessionID = g.Session.ID
+	}
+	return gates
+}
+
+func (i *Issuer) facts(ctx context.Context, g *Grant) (flow.Facts, error) {
+	f := flow.Facts{Realm: g.Realm, Client: g.Client, User: g.User, Session: g.Session, Now: i.Now(), NotActing: g.Session == nil}
+	creds, err := i.Store.Credentials(ctx, g.Realm.ID, g.User.ID)
+	if err != nil {
+		return f, err
+	}
+	for _, c := range creds {
+		f.Credentials = append(f.Credentials, c.Type)
+	}
+	return f, nil
+}
+
+func (i *Issuer) reload(ctx context.Context, g *Grant) (err error) {
+	if g.User, err = i.Store.UserByID(ctx, g.Realm.ID, g.User.ID); err != nil {
+		return err
+	}
+	if g.Client, err = i.Store.ClientByID(ctx, g.Realm.ID, g.Client.ID); err != nil {
+		return err
+	}
+	if g.Session != nil {
+		g.Session, err = i.Store.Session(ctx, g.Realm.ID, g.Session.ID)
+	}
+	return err
+}
+
+// make signs the tokens. Nothing is written any more.
+func (i *Issuer) make(ctx context.Context, g Grant, family *realm.RefreshFamily) (*Response, error) {
+	s, err := i.subject(ctx, g)
+	if err != nil {
+		return nil, err
+	}
+	now := i.Now()
+	key, err := i.Keys.Active(ctx, g.Realm, i.algorithm(g))
+	if err != nil {
+		return nil, err
+	}
+	life := i.accessLife(g)
+	access, err := jose.Sign(key, i.accessType(g), i.accessClaims(g, s, now, life))
+	if err != nil {
+		return nil, err
+	}
+	out := &Response{AccessToken: access, ExpiresIn: int64(life / time.Second), TokenType: "Bearer", Scope: g.Scopes.InToken(), NotBeforePolicy: g.Realm.NotBefore}
+	if g.Session != nil {
+		out.SessionState = g.Session.ID
+	}
+	if g.Scopes.Has(OpenID) {
+		if out.IDToken, err = i.idToken(g, s, key, access, now); err != nil {
+			return nil, err
+		}
+	}
+	if family == nil {
+		return out, nil
+	}
+	out.RefreshExpiresIn = int64(family.ExpiresAt.Sub(now).Round(time.Second) / time.Second)
+	out.RefreshToken, err = i.refreshToken(ctx, g, family)
+	return out, err
+}
+
+func (i *Issuer) algorithm(g Grant) string {
+	if a := g.Client.Attributes["access.token.signed.response.alg"]; a != "" {
+		return a
+	}
+	return keys.SignatureAlgorithm(g.Realm)
+}
+
+func (i *Issuer) accessType(g Grant) string {
+	if g.Client.Attributes["access.token.header.type.rfc9068"] == "true" || g.Realm.On(realm.TypedAccessTokens, g.Client) {
+		return "at+jwt"
+	}
+	return "JWT"
+}
+
+// accessLife is the client's lifespan if it has one, else the realm's, and never
+// longer than the session.
+func (i *Issuer) accessLife(g Grant) time.Duration {
+	life := realm.Seconds(attributeSeconds(g.Client, "access.token.lifespan", g.Realm.Lifespans.AccessToken))
+	if g.Session == nil {
+		return life
+	}
+	_, most := flow.SessionLimits(g.Realm, g.Session)
+	left := g.Session.StartedAt.Add(most).Sub(i.Now())
+	if life <= 0 || left < life {
+		return left.Truncate(time.Second)
+	}
+	return life
+}
+
+func (i *Issuer) accessClaims(g Grant, s *subject, now time.Time, life time.Duration) map[string]any {
+	c := map[string]any{}
+	to := toAccess
+	if g.Client.Attributes["client.use.lightweight.access.token.enabled"] == "true" {
+		to = toLightweight
+	}
+	apply(c, s, mappers(g, func(string) bool { return true }), to)
+	i.common(c, g, now)
+	c["exp"], c["typ"], c["jti"] = now.Add(life).Unix(), "Bearer", jtiPrefix(g, to == toLightweight)+":"+realm.NewID()
+	c["scope"] = g.Scopes.InToken()
+	if i.accessType(g) == "at+jwt" {
+		// RFC 9068, section 2.2: sub and client_id are required.
+		c["sub"], c["client_id"] = g.User.ID, g.Client.ClientID
+	}
+	return c
+}
+
+func jtiPrefix(g Grant, lightweight bool) string {
+	session, kind := "on", "rt"
+	if g.Session == nil {
+		session = "tr"
+	}
+	if lightweight {
+		kind = "lt"
+	}
+	return session + kind + g.Kind
+}
+
+func (i *Issuer) common(c map[string]any, g Grant, now time.Time) {
+	c["iat"], c["iss"], c["azp"] = now.Unix(), urls.Realm{Origin: g.Origin, Name: g.Realm.Name}.Issuer(), g.Client.ClientID
+	if g.Session != nil {
+		c["sid"] = g.Session.ID
+	}
+}
+
+func (i *Issuer) idToken(g Grant, s *subject, key jose.Key, access string, now time.Time) (string, error) {
+	c := map[string]any{}
+	// OpenID Connect Core 1.0, 5.4, in the strict profile: what was not asked for
+	// by its scope is for userinfo, not for a token that travels through browsers' storage.
+	slim := g.Realm.On(realm.SlimIDTokens, g.Client)
+	apply(c, s, mappers(g, func(scope string) bool {
+		return !slim || g.Scopes.Has(scope) || slices.Contains([]string{"", "basic", "acr"}, scope)
+	}), toID)
+	i.common(c, g, now)
+	hash, err := jose.LeftHalfHash(key.Algorithm, access)
+	if err != nil {
+		return "", err
+	}
+	c["exp"], c["typ"], c["jti"] = now.Add(i.accessLife(g)).Unix(), "ID", realm.NewID()
+	c["aud"], c["sub"], c["at_hash"] = g.Client.ClientID, g.User.ID, hash
+	if g.Nonce != "" {
+		c["nonce"] = g.Nonce
+	}
+	return jose.Sign(key, "JWT", c)
+}
+
+// mappers gives the mappers of the client itself and of the scopes that pass.
+func mappers(g Grant, pass func(scope string) bool) []realm.Mapper {
+	var out []realm.Mapper
+	for _, sc := range g.Scopes.Applied {
+		if pass(sc.Name) {
+			out = append(out, sc.Mappers...)
+		}
+	}
+	return append(out, g.Client.Mappers...)
+}
+
+func (i *Issuer) subject(ctx context.Context, g Grant) (*subject, error) {
+	have, table, err := i.Effective(ctx, g.Realm.ID, g.User.ID)
+	if err != nil {
+		return nil, err
+	}
+	if have, err = i.inScope(ctx, g.Client, g.Scopes, have, table); err != nil {
+		return nil, err
+	}
+	s := &subject{user: g.User, client: g.Client, session: g.Session, notes: g.Notes, acr: g.ACR}
+	if g.Session != nil {
+		s.auth = g.Session.AuthTime.Unix()
+	}
+	if s.roles, err = i.named(ctx, g.Realm.ID, have, table); err != nil {
+		return nil, err
+	}
+	s.groups, err = i.groupPaths(ctx, g.Realm.ID, g.User.ID)
+	return s, err
+}
+
+func (i *Issuer) groupPaths(ctx context.Context, realmID, userID string) ([]string, error) {
+	mine, err := i.Store.UserGroups(ctx, realmID, userID)
+	if err != nil || len(mine) == 0 {
+		return nil, err
+	}
+	all, err := i.Store.Groups(ctx, realmID)
+	var paths []string
+	for _, g := range all {
+		if slices.Contains(mine, g.ID) {
+			paths = append(paths, g.Path)
+		}
+	}
+	slices.Sort(paths)
+	return paths, err
+}
+
+// Userinfo gives the claims of the userinfo endpoint: "The sub Claim MUST always
+// be returned" (OpenID Connect Core 1.0, 5.3.2).
+func (i *Issuer) Userinfo(ctx context.Context, g Grant) (map[string]any, error) {
+	s, err := i.subject(ctx, g)
+	if err != nil {
+		return nil, err
+	}
+	c := map[string]any{}
+	apply(c, s, mappers(g, func(string) bool { return true }), toUserinfo)
+	c["sub"] = g.User.ID
+	return c, nil
+}
+
+func attributeSeconds(c *realm.Client, name string, otherwise int) int {
+	n, ok := typed(c.Attributes[name], "int").(int64)
+	if !ok || n == 0 {
+		return otherwise
+	}
+	return int(n)
+}
+
+// randomID is 24 characters of base64url: 144 bits.
+func randomID() string {
+	b := make([]byte, 18)
+	_, _ = rand.Read(b)
+	return base64.RawURLEncoding.EncodeToString(b)
+}

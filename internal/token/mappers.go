@@ -1,0 +1,305 @@
+package token
+
+import (
+	"maps"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/latchkey-id/latchkey/internal/realm"
+)
+
+// target is one of the documents that a mapper may write to, by the member of
+// its configuration that switches it on.
+type target string
+
+const (
+	toAccess      target = "access.token.claim"
+	toLightweight target = "lightweight.claim"
+	toID          target = "id.token.claim"
+	toUserinfo    target = "userinfo.token.claim"
+)
+
+// subject is what mappers read.
+type subject struct {
+	user    *realm.User
+	client  *realm.Client
+	session *realm.Session
+	roles   Roles
+	groups  []string // paths
+	notes   map[string]string
+	acr     string
+	auth    int64
+}
+
+// mapper writes what it knows into claims.
+type mapper func(claims map[string]any, s *subject, m realm.Mapper)
+
+// mapperTable is every mapper type that is offered, by Keycloak's name.
+func mapperTable() map[string]mapper {
+	return map[string]mapper{
+		"oidc-sub-mapper":                   mapSub,
+		"oidc-acr-mapper":                   mapACR,
+		"oidc-usersessionmodel-note-mapper": mapNote,
+		"oidc-usermodel-property-mapper":    mapProperty,
+		"oidc-usermodel-attribute-mapper":   mapAttribute,
+		"oidc-full-name-mapper":             mapFullName,
+		"oidc-address-mapper":               mapAddress,
+		"oidc-usermodel-realm-role-mapper":  mapRealmRoles,
+		"oidc-usermodel-client-role-mapper": mapClientRoles,
+		"oidc-audience-resolve-mapper":      mapAudienceResolve,
+		"oidc-audience-mapper":              mapAudience,
+		"oidc-allowed-origins-mapper":       mapAllowedOrigins,
+		"oidc-group-membership-mapper":      mapGroups,
+		"oidc-hardcoded-claim-mapper":       mapHardcoded,
+	}
+}
+
+// apply runs the mappers that are switched on for a document.
+func apply(claims map[string]any, s *subject, mappers []realm.Mapper, to target) {
+	table := mapperTable()
+	for _, m := range mappers {
+		if run, ok := table[m.Type]; ok && m.Config[string(to)] == "true" {
+			run(claims, s, m)
+		}
+	}
+}
+
+func mapSub(c map[string]any, s *subject, _ realm.Mapper) { c["sub"] = s.user.ID }
+func mapACR(c map[string]any, s *subject, _ realm.Mapper) { c["acr"] = s.acr }
+
+func mapNote(c map[string]any, s *subject, m realm.Mapper) {
+	switch note := m.Config["user.session.note"]; note {
+	case "AUTH_TIME":
+		if s.session != nil && s.auth > 0 {
+			put(c, m, strconv.FormatInt(s.auth, 10))
+		}
+	default:
+		if v, ok := s.notes[note]; ok {
+			put(c, m, v)
+		}
+	}
+}
+
+func mapProperty(c map[string]any, s *subject, m realm.Mapper) {
+	switch m.Config["user.attribute"] {
+	case "username":
+		put(c, m, s.user.Username)
+	case "email":
+		putIf(c, m, s.user.Email)
+	case "emailVerified":
+		put(c, m, strconv.FormatBool(s.user.EmailVerified))
+	case "firstName":
+		putIf(c, m, s.user.FirstName)
+	case "lastName":
+		putIf(c, m, s.user.LastName)
+	case "id":
+		put(c, m, s.user.ID)
+	case "createdTimestamp":
+		put(c, m, strconv.FormatInt(s.user.CreatedAt.UnixMilli(), 10))
+	}
+}
+
+func mapAttribute(c map[string]any, s *subject, m realm.Mapper) {
+	name := m.Config["user.attribute"]
+	values := s.user.Attributes[name]
+	if builtin := map[string]string{"username": s.user.Username, "email": s.user.Email, "firstName": s.user.FirstName, "lastName": s.user.LastName}[name]; builtin != "" {
+		values = []string{builtin}
+	}
+	if len(values) == 0 {
+		return
+	}
+	if m.Config["multivalued"] == "true" {
+		out := []any{}
+		for _, v := range values {
+			out = append(out, typed(v, m.Config["jsonType.label"]))
+		}
+		set(c, m, out)
+		return
+	}
+	put(c, m, values[0])
+}
+
+func mapFullName(c map[string]any, s *subject, m realm.Mapper) {
+	if name := strings.TrimSpace(s.user.FirstName + " " + s.user.LastName); name != "" {
+		c["name"] = name
+	}
+}
+
+// mapAddress builds the address claim of OpenID Connect Core 1.0, 5.1.1.
+func mapAddress(c map[string]any, s *subject, m realm.Mapper) {
+	out := map[string]any{}
+	for claim, key := range map[string]string{"street_address": "user.attribute.street", "locality": "user.attribute.locality",
+		"region": "user.attribute.region", "postal_code": "user.attribute.postal_code", "country": "user.attribute.country", "formatted": "user.attribute.formatted"} {
+		if v := s.user.Attributes[m.Config[key]]; len(v) > 0 {
+			out[claim] = v[0]
+		}
+	}
+	if len(out) > 0 {
+		c["address"] = out
+	}
+}
+
+func mapRealmRoles(c map[string]any, s *subject, m realm.Mapper) {
+	if len(s.roles.Realm) > 0 {
+		set(c, m, anys(prefixed(m.Config["usermodel.realmRoleMapping.rolePrefix"], s.roles.Realm)))
+	}
+}
+
+func mapClientRoles(c map[string]any, s *subject, m realm.Mapper) {
+	only := m.Config["usermodel.clientRoleMapping.clientId"]
+	for _, id := range slices.Sorted(maps.Keys(s.roles.Client)) {
+		if only != "" && only != id {
+			continue
+		}
+		// A dot in a client_id is not a step into the claim.
+		name := strings.ReplaceAll(m.Config["claim.name"], "${client_id}", strings.ReplaceAll(id, ".", `\.`))
+		setPath(c, name, anys(prefixed(m.Config["usermodel.clientRoleMapping.rolePrefix"], s.roles.Client[id])))
+	}
+}
+
+// mapAudienceResolve: every client, other than its own, in which the user has a
+// role that the token carries.
+func mapAudienceResolve(c map[string]any, s *subject, _ realm.Mapper) {
+	for _, id := range slices.Sorted(maps.Keys(s.roles.Client)) {
+		if id != s.client.ClientID {
+			addAudience(c, id)
+		}
+	}
+}
+
+func mapAudience(c map[string]any, _ *subject, m realm.Mapper) {
+	for _, key := range []string{"included.client.audience", "included.custom.audience"} {
+		if v := m.Config[key]; v != "" {
+			addAudience(c, v)
+			return
+		}
+	}
+}
+
+// addAudience keeps aud a string while it is single, as Keycloak does.
+func addAudience(c map[string]any, id string) {
+	switch aud := c["aud"].(type) {
+	case nil:
+		c["aud"] = id
+	case string:
+		if aud != id {
+			c["aud"] = []any{aud, id}
+		}
+	case []any:
+		if !slices.Contains(aud, any(id)) {
+			c["aud"] = append(aud, id)
+		}
+	}
+}
+
+func mapAllowedOrigins(c map[string]any, s *subject, _ realm.Mapper) {
+	if origins := WebOrigins(s.client); len(origins) > 0 {
+		c["allowed-origins"] = anys(origins)
+	}
+}
+
+// WebOrigins are a client's web origins; "+" stands for the origins of its
+// redirect URIs.
+func WebOrigins(c *realm.Client) []string {
+	var out []string
+	for _, o := range c.WebOrigins {
+		if o != "+" {
+			out = append(out, strings.TrimSuffix(o, "/"))
+			continue
+		}
+		for _, uri := range c.RedirectURIs {
+			if u, err := url.Parse(strings.TrimSuffix(uri, "*")); err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" {
+				out = append(out, u.Scheme+"://"+u.Host)
+			}
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+func mapGroups(c map[string]any, s *subject, m realm.Mapper) {
+	out := []any{}
+	for _, path := range s.groups {
+		if m.Config["full.path"] == "false" {
+			path = path[strings.LastIndex(path, "/")+1:]
+		}
+		out = append(out, path)
+	}
+	set(c, m, out)
+}
+
+func mapHardcoded(c map[string]any, _ *subject, m realm.Mapper) { put(c, m, m.Config["claim.value"]) }
+
+func putIf(c map[string]any, m realm.Mapper, v string) {
+	if v != "" {
+		put(c, m, v)
+	}
+}
+
+func put(c map[string]any, m realm.Mapper, v string) { set(c, m, typed(v, m.Config["jsonType.label"])) }
+
+func set(c map[string]any, m realm.Mapper, v any) { setPath(c, m.Config["claim.name"], v) }
+
+// setPath writes "a.b.c" as nested objects; "\." is a dot in a name. It never
+// writes the claims that say whom a token is for and from: those are the
+// issuer's alone.
+func setPath(c map[string]any, path string, v any) {
+	if path == "" || slices.Contains(reserved(), path) {
+		return
+	}
+	steps := strings.Split(strings.ReplaceAll(path, `\.`, "\x00"), ".")
+	for i, step := range steps {
+		step = strings.ReplaceAll(step, "\x00", ".")
+		if i == len(steps)-1 {
+			c[step] = v
+			return
+		}
+		next, ok := c[step].(map[string]any)
+		if !ok {
+			next = map[string]any{}
+			c[step] = next
+		}
+		c = next
+	}
+}
+
+func reserved() []string {
+	return []string{"iss", "exp", "iat", "nbf", "jti", "typ", "azp", "sid", "aud", "nonce", "at_hash", "c_hash", "cnf"}
+}
+
+// typed turns a text into the JSON type of jsonType.label; what does not parse
+// is left out by its null.
+func typed(v, label string) any {
+	switch label {
+	case "boolean":
+		return v == "true"
+	case "long", "int":
+		n, err := strconv.ParseInt(v, 10, 64)
+		if err != nil {
+			return nil
+		}
+		return n
+	}
+	return v
+}
+
+func prefixed(prefix string, names []string) []string {
+	if prefix == "" {
+		return names
+	}
+	var out []string
+	for _, n := range names {
+		out = append(out, prefix+n)
+	}
+	return out
+}
+
+func anys(in []string) []any {
+	out := make([]any, 0, len(in))
+	for _, v := range in {
+		out = append(out, v)
+	}
+	return out
+}

@@ -1,0 +1,74 @@
+package token
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/latchkey-id/latchkey/internal/oauth"
+	"github.com/latchkey-id/latchkey/internal/realm"
+)
+
+// OpenID is the scope that makes a request an OpenID Connect request.
+const OpenID = "openid"
+
+// Scopes is what a request's scope parameter comes to for a client.
+type Scopes struct {
+	Granted   string // the parameter as it was granted, kept with codes and refresh families
+	Applied   []*realm.ClientScope
+	requested map[string]bool
+}
+
+// Has reports whether a scope was asked for by name or is OpenID.
+func (s Scopes) Has(name string) bool { return s.requested[name] }
+
+// ResolveScopes applies a scope parameter: the client's default scopes always,
+// an optional one when it is asked for. A name that is neither is
+// oauth.InvalidScope, whose detail is the whole parameter, as Keycloak says it.
+func ResolveScopes(c *realm.Client, all []*realm.ClientScope, parameter string) (Scopes, error) {
+	s := Scopes{Granted: strings.Join(strings.Fields(parameter), " "), requested: map[string]bool{}}
+	for _, name := range strings.Fields(parameter) {
+		known := name == OpenID || slices.Contains(c.DefaultScopes, name) || slices.Contains(c.OptionalScopes, name)
+		if !known {
+			return Scopes{}, oauth.Refuse(oauth.InvalidScope, parameter)
+		}
+		s.requested[name] = true
+	}
+	for _, sc := range all {
+		isDefault := slices.Contains(c.DefaultScopes, sc.Name)
+		isAsked := s.requested[sc.Name] && slices.Contains(c.OptionalScopes, sc.Name)
+		if sc.Protocol == "openid-connect" && (isDefault || isAsked) {
+			s.Applied = append(s.Applied, sc)
+		}
+	}
+	return s, nil
+}
+
+// InToken is the scope that a token and a response name: openid if asked, and
+// every applied scope that shows itself.
+func (s Scopes) InToken() string {
+	var names []string
+	if s.requested[OpenID] {
+		names = append(names, OpenID)
+	}
+	for _, sc := range s.Applied {
+		if sc.Attributes["include.in.token.scope"] != "false" {
+			names = append(names, sc.Name)
+		}
+	}
+	return strings.Join(names, " ")
+}
+
+// Narrow keeps a refresh within what was granted: "The requested scope MUST NOT
+// include any scope not originally granted by the resource owner" (RFC 6749, 6).
+func Narrow(granted, asked string) (string, error) {
+	if strings.TrimSpace(asked) == "" {
+		return granted, nil
+	}
+	had := strings.Fields(granted)
+	for _, name := range strings.Fields(asked) {
+		if !slices.Contains(had, name) {
+			return "", oauth.Refuse(oauth.InvalidScope, asked)
+		}
+	}
+	return strings.Join(strings.Fields(asked), " "), nil
+}

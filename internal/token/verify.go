@@ -1,0 +1,124 @@
+package token
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/latchkey-id/latchkey/internal/flow"
+	"github.com/latchkey-id/latchkey/internal/jose"
+	"github.com/latchkey-id/latchkey/internal/oauth"
+	"github.com/latchkey-id/latchkey/internal/realm"
+	"github.com/latchkey-id/latchkey/internal/store"
+	"github.com/latchkey-id/latchkey/internal/urls"
+)
+
+// Access is an access token that is worth something now.
+type Access struct {
+	Token   *jose.Token
+	User    *realm.User
+	Client  *realm.Client
+	Session *realm.Session // nil for a service account's token
+}
+
+// HasScope reports whether the token's scope names this one.
+func (a *Access) HasScope(name string) bool {
+	for _, s := range strings.Fields(a.Token.Text("scope")) {
+		if s == name {
+			return true
+		}
+	}
+	return false
+}
+
+// Verify decides what an access token that came back is worth: signature,
+// issuer, kind and time, then whether it was revoked and whether its session, its
+// client and its user are still there. Reasons: TokenInvalid, TokenSessionGone,
+// TokenUserDisabled.
+func (i *Issuer) Verify(ctx context.Context, r *realm.Realm, origin, token string) (*Access, error) {
+	set, err := i.Keys.Set(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	t, err := jose.Verify(token, set, jose.Expected{Algorithms: AsymmetricAlgorithms(), Types: []string{"JWT", "at+jwt"},
+		Issuer: urls.Realm{Origin: origin, Name: r.Name}.Issuer(), Now: i.Now()})
+	if err != nil {
+		return nil, oauth.RefuseBecause(oauth.TokenInvalid, err)
+	}
+	// The same key signs ID tokens: only the kind tells them apart (RFC 8725, 3.11).
+	if t.Text("typ") != "Bearer" {
+		return nil, oauth.Refuse(oauth.TokenInvalid, "typ is "+t.Text("typ"))
+	}
+	if err := i.notRevoked(ctx, r, t); err != nil {
+		return nil, err
+	}
+	return i.load(ctx, r, t)
+}
+
+// AsymmetricAlgorithms are the algorithms an access or ID token may have.
+func AsymmetricAlgorithms() []string {
+	return []string{jose.RS256, jose.RS384, jose.RS512, jose.PS256, jose.PS384, jose.PS512, jose.ES256, jose.ES384, jose.ES512, jose.EdDSA}
+}
+
+func (i *Issuer) notRevoked(ctx context.Context, r *realm.Realm, t *jose.Token) error {
+	revoked, err := i.Store.TokenRevoked(ctx, r.ID, t.Text("jti"))
+	if err != nil {
+		return err
+	}
+	if iat, ok := t.Time("iat"); revoked || !ok || iat.Unix() < r.NotBefore {
+		return oauth.Refuse(oauth.TokenInvalid, "revoked, or older than the realm's not-before")
+	}
+	return nil
+}
+
+func (i *Issuer) load(ctx context.Context, r *realm.Realm, t *jose.Token) (*Access, error) {
+	a := &Access{Token: t}
+	var err error
+	if a.Client, err = i.Store.ClientByClientID(ctx, r.ID, t.Text("azp")); err != nil {
+		return nil, gone(err, oauth.TokenInvalid)
+	}
+	userID := t.Text("sub")
+	if sid := t.Text("sid"); sid != "" {
+		if a.Session, err = i.liveSession(ctx, r, sid, a.Client.ID); err != nil {
+			return nil, err
+		}
+		userID = a.Session.UserID
+	}
+	if a.User, err = i.Store.UserByID(ctx, r.ID, userID); err != nil {
+		return nil, gone(err, oauth.TokenSessionGone)
+	}
+	if !a.User.Enabled {
+		return nil, oauth.Refuse(oauth.TokenUserDisabled, "")
+	}
+	if iat, _ := t.Time("iat"); !a.Client.Enabled || iat.Unix() < max(a.User.NotBefore, a.Client.NotBefore) {
+		return nil, oauth.Refuse(oauth.TokenInvalid, "client disabled, or a later not-before")
+	}
+	return a, nil
+}
+
+func (i *Issuer) liveSession(ctx context.Context, r *realm.Realm, sid, clientID string) (*realm.Session, error) {
+	s, err := i.Store.Session(ctx, r.ID, sid)
+	if err != nil {
+		return nil, gone(err, oauth.TokenSessionGone)
+	}
+	part, err := i.Store.ClientSession(ctx, r.ID, sid, clientID)
+	if err != nil {
+		return nil, gone(err, oauth.TokenSessionGone)
+	}
+	if !flow.SessionLives(r, s, i.Now()) || !part.EndedAt.IsZero() {
+		return nil, oauth.Refuse(oauth.TokenSessionGone, "")
+	}
+	return s, nil
+}
+
+func gone(err error, reason oauth.Reason) error {
+	if errors.Is(err, store.ErrNotFound) {
+		return oauth.RefuseBecause(reason, err)
+	}
+	return err
+}
+
+func isExpiry(err error) bool {
+	e, ok := errors.AsType[*jose.CheckError](err)
+	return ok && e.Check == "expiry"
+}

@@ -1,0 +1,82 @@
+package ui
+
+import "strings"
+
+// Messages are the words on the pages, in one language.
+type Messages struct {
+	Lang, Dir                                                           string
+	SignInTitle, ToContinue, WithAccount, Username, UsernameOrEmail     string
+	Password, RememberMe, SignIn, OnlyHere                              string
+	SorryTitle, BackToApplication, Reason                               string
+	LoggingOut, ReallyLogOut, LogOut, LoggedOutTitle, LoggedOutText     string
+	PageExpired, PageExpiredText, StartAgain, GoOn, GoingOn             string
+	WrongCredentials, AccountDisabled, Reauthenticate, LoginTookTooLong string
+	SetupTitle, SetupText, SetupButton                                  string
+	Busy                                                                string
+}
+
+func english() Messages {
+	return Messages{
+		Lang: "en", Dir: "ltr", SignInTitle: "Sign in to your account", ToContinue: "to continue to", WithAccount: "with your account",
+		Username: "Username", UsernameOrEmail: "Username or email", Password: "Password", RememberMe: "Remember me", SignIn: "Sign in",
+		OnlyHere:   "Check the address before you type your password.",
+		SorryTitle: "We are sorry...", BackToApplication: "Back to the application", Reason: "Reason",
+		LoggingOut: "Logging out", ReallyLogOut: "Do you want to log out?", LogOut: "Log out",
+		LoggedOutTitle: "You are logged out", LoggedOutText: "Your session has ended. You can close this page.",
+		PageExpired: "Page has expired", PageExpiredText: "This login is not the newest one in your browser.", StartAgain: "Start again",
+		GoOn: "Continue", GoingOn: "Going on to the application",
+		WrongCredentials: "Invalid username or password.", AccountDisabled: "Account is disabled, contact your administrator.",
+		Reauthenticate: "Please re-authenticate to continue", LoginTookTooLong: "Your login attempt timed out. Login will start from the beginning.",
+		SetupTitle: "First administrator", SetupText: "This link works once. Choose a name and a password of at least 8 characters.", SetupButton: "Make administrator",
+		Busy: "Too many people are logging in at this moment. Please try again.",
+	}
+}
+
+func german() Messages {
+	return Messages{
+		Lang: "de", Dir: "ltr", SignInTitle: "Bei Ihrem Konto anmelden", ToContinue: "weiter zu", WithAccount: "mit Ihrem Konto",
+		Username: "Benutzername", UsernameOrEmail: "Benutzername oder E-Mail", Password: "Passwort", RememberMe: "Angemeldet bleiben", SignIn: "Anmelden",
+		OnlyHere:   "Prüfen Sie die Adresse, bevor Sie Ihr Passwort eingeben.",
+		SorryTitle: "Es tut uns leid …", BackToApplication: "Zurück zur Anwendung", Reason: "Grund",
+		LoggingOut: "Abmelden", ReallyLogOut: "Möchten Sie sich abmelden?", LogOut: "Abmelden",
+		LoggedOutTitle: "Sie sind abgemeldet", LoggedOutText: "Ihre Sitzung ist beendet. Sie können diese Seite schließen.",
+		PageExpired: "Seite ist abgelaufen", PageExpiredText: "Diese Anmeldung ist nicht die neueste in Ihrem Browser.", StartAgain: "Neu beginnen",
+		GoOn: "Weiter", GoingOn: "Weiter zur Anwendung",
+		WrongCredentials: "Benutzername oder Passwort ungültig.", AccountDisabled: "Das Konto ist deaktiviert. Wenden Sie sich an Ihre Administration.",
+		Reauthenticate: "Bitte melden Sie sich erneut an, um fortzufahren", LoginTookTooLong: "Die Anmeldung hat zu lange gedauert. Sie beginnt von vorn.",
+		SetupTitle: "Erste Administration", SetupText: "Dieser Link gilt einmal. Wählen Sie einen Namen und ein Passwort mit mindestens 8 Zeichen.", SetupButton: "Konto anlegen",
+		Busy: "Gerade melden sich zu viele Personen an. Bitte versuchen Sie es noch einmal.",
+	}
+}
+
+// Languages are the languages there are words for, the default first.
+func Languages() []string { return []string{"en", "de"} }
+
+// MessagesFor gives the words of a language tag, English for any other.
+func MessagesFor(lang string) Messages {
+	if base, _, _ := strings.Cut(strings.ToLower(lang), "-"); base == "de" {
+		return german()
+	}
+	return english()
+}
+
+// Language chooses from what a person prefers, most wanted first: ui_locales
+// (separated by blanks) before an Accept-Language header. Weights are taken in
+// the order they stand, which is how browsers write them.
+func Language(uiLocales, acceptLanguage string) string {
+	const most = 200 // bytes of a header that anybody needs to read
+	if len(acceptLanguage) > most {
+		acceptLanguage = acceptLanguage[:most]
+	}
+	wanted := append(strings.Fields(uiLocales), strings.Split(acceptLanguage, ",")...)
+	for _, w := range wanted {
+		tag, _, _ := strings.Cut(strings.TrimSpace(w), ";")
+		base, _, _ := strings.Cut(strings.ToLower(tag), "-")
+		for _, have := range Languages() {
+			if base == have {
+				return have
+			}
+		}
+	}
+	return Languages()[0]
+}

@@ -1,0 +1,151 @@
+package ui
+
+import "io"
+
+// LoginPage asks for a username and a password.
+type LoginPage struct {
+	Lang                        string
+	RealmName                   string // shown above the card, and in the title
+	ClientName                  string // "to continue to …"
+	Action                      string // where the form goes
+	Username                    string // kept from the last try, or a hint
+	UsernameFixed               bool   // re-authentication: the password alone is asked
+	EmailAllowed                bool
+	Message                     string
+	MessageKind                 string // error | warning | info
+	FieldError                  string // beside the field
+	RememberMeShown, RememberMe bool
+}
+
+// Render writes the page.
+func (p LoginPage) Render(w io.Writer) error {
+	f := newFrame(p.Lang, "Sign in to "+p.RealmName, p.RealmName, false)
+	return render(w, "login", struct {
+		frame
+		LoginPage
+	}{f, p})
+}
+
+// Detail is a name and a value on a page.
+type Detail struct{ Name, Value string }
+
+// ErrorPage says what happened in one line and what to do in another. Reason is
+// the id that stands in the log too; ID names this one occurrence.
+type ErrorPage struct {
+	Lang              string
+	RealmName         string
+	What, Do          string
+	Reason, ID        string
+	Details           []Detail
+	BackURL, BackText string
+	Inline            bool // the stylesheet is inlined: no asset route is needed
+}
+
+// Render writes the page.
+func (p ErrorPage) Render(w io.Writer) error {
+	title := "Sign in to " + p.RealmName
+	if p.RealmName == "" {
+		title = MessagesFor(p.Lang).SorryTitle
+	}
+	f := newFrame(p.Lang, title, brandOr(p.RealmName), p.Inline)
+	return render(w, "error", struct {
+		frame
+		ErrorPage
+	}{f, p})
+}
+
+func brandOr(name string) string {
+	if name == "" {
+		return "Latchkey"
+	}
+	return name
+}
+
+// LogoutPage asks whether the person really wants to end the session.
+type LogoutPage struct {
+	Lang, RealmName, Action, FormToken string
+}
+
+// Render writes the page.
+func (p LogoutPage) Render(w io.Writer) error {
+	return render(w, "logout", struct {
+		frame
+		LogoutPage
+	}{newFrame(p.Lang, MessagesFor(p.Lang).LoggingOut, p.RealmName, false), p})
+}
+
+// InfoPage says one thing.
+type InfoPage struct {
+	Lang, RealmName, Heading, Text, BackURL string
+}
+
+// Render writes the page.
+func (p InfoPage) Render(w io.Writer) error {
+	return render(w, "info", struct {
+		frame
+		InfoPage
+	}{newFrame(p.Lang, "Sign in to "+p.RealmName, p.RealmName, false), p})
+}
+
+// ExpiredPage offers to start a login again or to go on with it.
+type ExpiredPage struct {
+	Lang, RealmName, RestartURL, ContinueURL string
+}
+
+// Render writes the page.
+func (p ExpiredPage) Render(w io.Writer) error {
+	return render(w, "expired", struct {
+		frame
+		ExpiredPage
+	}{newFrame(p.Lang, "Sign in to "+p.RealmName, p.RealmName, false), p})
+}
+
+// PostPage sends its fields on by a form (OAuth 2.0 Form Post Response Mode). A
+// person without scripts presses the button.
+type PostPage struct {
+	Lang, Action string
+	Fields       []Detail
+}
+
+// Render writes the page.
+func (p PostPage) Render(w io.Writer) error {
+	return render(w, "post", struct {
+		frame
+		PostPage
+	}{newFrame(p.Lang, MessagesFor(p.Lang).GoingOn, "", false), p})
+}
+
+// Form is a form with one button and a token against forgery.
+type Form struct{ Action, Token, Button string }
+
+// AppPage is a page of an application: the guide's, or one that package latchkey
+// shows. It needs no asset route.
+type AppPage struct {
+	Lang, App, Heading, Text string
+	Details                  []Detail
+	Code                     string
+	Form                     *Form
+	Links                    []Detail // name and address; the first is the main one
+	Reason, ID               string
+}
+
+// Render writes the page.
+func (p AppPage) Render(w io.Writer) error {
+	return render(w, "app", struct {
+		frame
+		AppPage
+	}{newFrame(p.Lang, p.Heading, p.App, true), p})
+}
+
+// SetupPage makes the first administrator.
+type SetupPage struct {
+	Lang, Action, Username, FieldError string
+}
+
+// Render writes the page.
+func (p SetupPage) Render(w io.Writer) error {
+	return render(w, "setup", struct {
+		frame
+		SetupPage
+	}{newFrame(p.Lang, MessagesFor(p.Lang).SetupTitle, "Latchkey", false), p})
+}

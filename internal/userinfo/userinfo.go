@@ -1,0 +1,136 @@
+// Package userinfo is the userinfo endpoint (OpenID Connect Core 1.0, section
+// 5.3): the claims of whoever an access token stands for.
+//
+// It verifies nothing itself: token does. provider mounts it.
+package userinfo
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+
+	"github.com/latchkey-id/latchkey/internal/oauth"
+	"github.com/latchkey-id/latchkey/internal/realm"
+	"github.com/latchkey-id/latchkey/internal/store"
+	"github.com/latchkey-id/latchkey/internal/token"
+	"github.com/latchkey-id/latchkey/internal/urls"
+	"github.com/latchkey-id/latchkey/internal/web"
+)
+
+// Realms resolves the realm of a request and the origin it came to.
+type Realms interface {
+	Resolve(r *http.Request) (*realm.Realm, urls.Realm, error)
+}
+
+// Endpoint is the userinfo endpoint.
+type Endpoint struct {
+	Realms Realms
+	Store  *store.Store
+	Issuer *token.Issuer
+	Logger *slog.Logger
+	Errors web.ErrorWriter // for what is no refusal of a token
+}
+
+// Mount registers the routes.
+func (e *Endpoint) Mount(mux *http.ServeMux) {
+	h := web.Adapt(e.serve, e.refuse)
+	serve := web.Methods(map[string]http.HandlerFunc{http.MethodGet: h, http.MethodPost: h, http.MethodOptions: web.Preflight("GET, HEAD, OPTIONS, POST")})
+	mux.HandleFunc(urls.UserinfoPattern, serve)
+	mux.HandleFunc(urls.UserinfoPattern+"/{$}", serve)
+}
+
+func (e *Endpoint) serve(w http.ResponseWriter, r *http.Request) error {
+	in, at, err := e.Realms.Resolve(r)
+	if err != nil {
+		return err
+	}
+	raw, err := bearer(w, r)
+	if err != nil {
+		return err
+	}
+	a, err := e.Issuer.Verify(r.Context(), in, at.Origin, raw)
+	if err != nil {
+		return err
+	}
+	if err := web.AllowOrigin(w, r, token.WebOrigins(a.Client)); err != nil {
+		return err
+	}
+	if !a.HasScope(token.OpenID) {
+		return oauth.Refuse(oauth.ScopeWithoutOpenID, "")
+	}
+	claims, err := e.claims(r.Context(), in, at, a)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Cache-Control", "no-cache, no-store")
+	w.Header().Set("Pragma", "no-cache")
+	return web.WriteJSON(w, http.StatusOK, claims)
+}
+
+func (e *Endpoint) claims(ctx context.Context, in *realm.Realm, at urls.Realm, a *token.Access) (map[string]any, error) {
+	all, err := e.Store.ClientScopes(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	scopes, err := token.ResolveScopes(a.Client, all, known(a, all))
+	if err != nil {
+		return nil, err
+	}
+	return e.Issuer.Userinfo(ctx, token.Grant{Realm: in, Client: a.Client, User: a.User, Session: a.Session, Origin: at.Origin, Scopes: scopes,
+		ACR: a.Token.Text("acr")})
+}
+
+// known leaves out what the token's scope names and the client has no more: a
+// scope that was taken from a client gives nothing, but breaks nothing either.
+func known(a *token.Access, all []*realm.ClientScope) string {
+	var out []string
+	for _, name := range strings.Fields(a.Token.Text("scope")) {
+		if _, err := token.ResolveScopes(a.Client, all, name); err == nil {
+			out = append(out, name)
+		}
+	}
+	return strings.Join(out, " ")
+}
+
+// bearer finds the token: "Clients MUST NOT use more than one method to transmit
+// the token in each request" (RFC 6750, section 2). A token in the URL is not
+// looked at: addresses end up in logs.
+func bearer(w http.ResponseWriter, r *http.Request) (string, error) {
+	scheme, header, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		header = ""
+	}
+	form, err := web.ParseForm(w, r)
+	if err != nil {
+		return "", err
+	}
+	body := form.Get("access_token")
+	switch {
+	case header != "" && body != "":
+		return "", oauth.Refuse(oauth.TokenTwice, "")
+	case header == "" && body == "":
+		return "", oauth.Refuse(oauth.TokenMissing, "")
+	}
+	return strings.TrimSpace(header + body), nil
+}
+
+// refuse writes RFC 6750, section 3: the challenge, and no body.
+func (e *Endpoint) refuse(w http.ResponseWriter, r *http.Request, err error) {
+	switch oauth.ReasonOf(err) {
+	case oauth.TokenMissing, oauth.TokenInvalid, oauth.TokenTwice, oauth.TokenUserDisabled, oauth.TokenSessionGone, oauth.ScopeWithoutOpenID:
+	default:
+		e.Errors(w, r, err)
+		return
+	}
+	a := oauth.AnswerTo(err)
+	web.Log(e.Logger, r, a.Status, err)
+	challenge := fmt.Sprintf("Bearer realm=%q", r.PathValue("realm"))
+	if a.Code != "" {
+		challenge += fmt.Sprintf(", error=%q, error_description=%q", a.Code, a.Description)
+	}
+	w.Header().Set("WWW-Authenticate", challenge)
+	web.NoStore(w)
+	w.WriteHeader(a.Status)
+}

@@ -1,0 +1,76 @@
+package web
+
+import (
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/latchkey-id/latchkey/internal/oauth"
+	"github.com/latchkey-id/latchkey/internal/ui"
+)
+
+// Limits of what comes from outside (S-110).
+const (
+	MaxForm   = 64 << 10 // bytes of a form
+	MaxQuery  = 32 << 10 // bytes of a query
+	MaxFields = 1000
+)
+
+// ParseForm reads the form in a request's body and nothing of its URL. A body
+// that is not a form gives no values, as Keycloak does; one that is too large or
+// broken is refused.
+func ParseForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
+	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil || kind != "application/x-www-form-urlencoded" {
+		return url.Values{}, nil
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxForm))
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return nil, oauth.RefuseBecause(oauth.TooLarge, err)
+	}
+	if err != nil {
+		return nil, oauth.RefuseBecause(oauth.InvalidForm, err)
+	}
+	return parse(string(body))
+}
+
+// ParseQuery reads the parameters of a request's URL.
+func ParseQuery(r *http.Request) (url.Values, error) {
+	if len(r.URL.RawQuery) > MaxQuery {
+		return nil, oauth.Refuse(oauth.TooLarge, "")
+	}
+	return parse(r.URL.RawQuery)
+}
+
+func parse(raw string) (url.Values, error) {
+	if strings.Count(raw, "&") >= MaxFields {
+		return nil, oauth.Refuse(oauth.TooLarge, "")
+	}
+	v, err := url.ParseQuery(raw)
+	if err != nil {
+		return nil, oauth.RefuseBecause(oauth.InvalidForm, err)
+	}
+	return v, nil
+}
+
+// Single refuses a parameter that stands twice: "Request and response parameters
+// MUST NOT be included more than once" (RFC 6749, section 3.1).
+func Single(v url.Values) error {
+	for name, values := range v {
+		if len(values) > 1 {
+			return oauth.Refuse(oauth.DuplicatedParameter, name)
+		}
+	}
+	return nil
+}
+
+func detailsOf(err error) ([]ui.Detail, bool) {
+	d, ok := errors.AsType[*Detailed](err)
+	if !ok {
+		return nil, false
+	}
+	return d.Details, true
+}
