@@ -174,3 +174,24 @@ func (m *Manager) CreateDemo(ctx context.Context, d Demo) error {
 	_, err = m.CreateRealm(ctx, doc, true)
 	return err
 }
+
+// DemoSecret gives the secret of the demo's client in a data folder that has it
+// already, and registers the address the application has this time.
+func (m *Manager) DemoSecret(ctx context.Context, realmName, clientID, redirectURI string) (string, error) {
+	in, err := m.Store.RealmByName(ctx, realmName)
+	if err != nil {
+		return "", err
+	}
+	c, err := m.Store.ClientByClientID(ctx, in.ID, clientID)
+	if err != nil {
+		return "", err
+	}
+	doc, err := json.Marshal(map[string]any{"redirectUris": []string{redirectURI}})
+	if err != nil {
+		return "", err
+	}
+	if err := m.UpdateClient(ctx, in, c.ID, doc); err != nil {
+		return "", err
+	}
+	return m.Store.ClientSecret(ctx, in.ID, c.ID)
+}

@@ -1,0 +1,136 @@
+package latchkey
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"net/http"
+	"net/url"
+	"sync"
+	"time"
+
+	"golang.org/x/oauth2"
+)
+
+// reuseFor is how long the result of a refresh answers requests that still carry
+// the old token: a page with six requests sends six, and only one may refresh
+// where tokens rotate (defect 8).
+const reuseFor = 30 * time.Second
+
+// refresher is single flight by refresh token, with reuse of the result. The zero
+// value is ready to use.
+type refresher struct {
+	mu    sync.Mutex
+	calls map[[32]byte]*refreshCall
+}
+
+type refreshCall struct {
+	done  chan struct{}
+	until time.Time // when the result is forgotten; zero while it runs
+	s     *session
+	err   error
+}
+
+// do runs work once for a refresh token; everybody else waits for its result.
+func (f *refresher) do(now time.Time, refreshToken string, work func() (*session, error)) (*session, error) {
+	key := sha256.Sum256([]byte(refreshToken))
+	f.mu.Lock()
+	if f.calls == nil {
+		f.calls = map[[32]byte]*refreshCall{}
+	}
+	for k, c := range f.calls {
+		if !c.until.IsZero() && now.After(c.until) {
+			delete(f.calls, k)
+		}
+	}
+	if c, ok := f.calls[key]; ok {
+		f.mu.Unlock()
+		<-c.done
+		return c.s, c.err
+	}
+	c := &refreshCall{done: make(chan struct{})}
+	f.calls[key] = c
+	f.mu.Unlock()
+
+	c.s, c.err = work()
+	f.mu.Lock()
+	c.until = now.Add(reuseFor)
+	if c.err != nil && reasonOf(c.err) != reasonEnded {
+		delete(f.calls, key) // the provider did not answer: the next one may try
+	}
+	f.mu.Unlock()
+	close(c.done)
+	return c.s, c.err
+}
+
+// expiresSoon leaves time for the request itself.
+const expiresSoon = 10 * time.Second
+
+// fresh gives the session with an access token that lives, refreshed if need be.
+// nil says that the provider ended it: the person logs in again.
+func (a *Auth) fresh(w http.ResponseWriter, r *http.Request, s *session) (*session, error) {
+	now := a.cfg.Now()
+	if s.Token == nil || s.Token.Expiry.IsZero() || now.Add(expiresSoon).Before(s.Token.Expiry) {
+		return s, nil
+	}
+	if s.Token.RefreshToken == "" {
+		return nil, a.keep.drop(w, r, s)
+	}
+	next, err := a.refresh.do(now, s.Token.RefreshToken, func() (*session, error) {
+		// The refresh outlives the request that began it: others wait for it.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), callTimeout)
+		defer cancel()
+		return a.renew(ctx, s)
+	})
+	if err != nil {
+		if reasonOf(err) == reasonEnded {
+			a.cfg.Logger.InfoContext(r.Context(), "latchkey: the provider ended the session", "err", err)
+			return nil, a.keep.drop(w, r, s)
+		}
+		return nil, err
+	}
+	return next, a.keep.save(w, r, next)
+}
+
+// renew refreshes a session's tokens and reads the claims anew.
+func (a *Auth) renew(ctx context.Context, s *session) (*session, error) {
+	m, err := a.provider.metadata(ctx)
+	if err != nil {
+		return nil, err
+	}
+	answer, err := a.provider.token(ctx, m, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {s.Token.RefreshToken}})
+	if err != nil {
+		if e, ok := errors.AsType[*loginError](err); ok && e.code == "invalid_grant" {
+			e.reason = reasonEnded
+		}
+		return nil, err
+	}
+	next := *s
+	next.Token = a.oauthToken(answer)
+	if next.Token.RefreshToken == "" {
+		next.Token.RefreshToken = s.Token.RefreshToken
+	}
+	if answer.IDToken != "" {
+		sub, _ := s.Claims["sub"].(string)
+		id, err := a.verifyID(ctx, m, answer.IDToken, expected{accessToken: answer.AccessToken, subject: sub})
+		if err != nil {
+			return nil, err
+		}
+		next.Claims, next.IDToken = neededClaims(id.Claims), answer.IDToken
+		if err := a.addUserinfo(ctx, m, answer.AccessToken, next.Claims); err != nil {
+			return nil, err
+		}
+	}
+	return &next, nil
+}
+
+// TokenSource gives access tokens of whoever is logged in, for calls to other
+// services in the name of that person. Outside a login it returns nil. A token
+// that has expired is refreshed at the next request below RequireLogin.
+func (a *Auth) TokenSource(r *http.Request) oauth2.TokenSource {
+	s, err := a.current(r)
+	if err != nil || s == nil || s.Token == nil {
+		return nil
+	}
+	return oauth2.StaticTokenSource(s.Token)
+}
