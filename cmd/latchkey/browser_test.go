@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 	"github.com/google/go-cmp/cmp"
@@ -123,32 +124,34 @@ func TestPicturesOfTheLogin(t *testing.T) {
 	}
 }
 
-func newBrowser(t *testing.T) context.Context {
+// newBrowser finds Debian's Chromium.
+func newBrowser(t *testing.T) string {
 	t.Helper()
 	path, err := exec.LookPath("chromium")
 	if err != nil {
 		needs(t, "the browser: Debian's package chromium is not installed")
 	}
-	opts := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox,
-		chromedp.Flag("disable-quic", true), chromedp.UserDataDir(t.TempDir()))
-	ctx, cancel := chromedp.NewExecAllocator(t.Context(), opts...)
-	t.Cleanup(cancel)
-	return ctx
+	return path
 }
 
-// newTab opens a window of its own browser process: no cookie is shared.
-func newTab(t *testing.T, allocator context.Context) context.Context {
+// newTab opens a browser process of its own: no cookie is shared.
+func newTab(t *testing.T, browser string) context.Context {
 	t.Helper()
+	opts := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(browser), chromedp.NoSandbox,
+		chromedp.Flag("disable-quic", true), chromedp.UserDataDir(t.TempDir()))
+	allocator, stop := chromedp.NewExecAllocator(t.Context(), opts...)
+	t.Cleanup(stop)
 	ctx, cancel := chromedp.NewContext(allocator)
 	t.Cleanup(cancel)
+	run(t, ctx) // starts the browser: a limit on this context would end it
 	return limited(t, ctx)
 }
 
 func sameBrowserTab(t *testing.T, tab context.Context) context.Context {
 	t.Helper()
-	run(t, tab)
 	ctx, cancel := chromedp.NewContext(tab)
 	t.Cleanup(cancel)
+	run(t, ctx)
 	return ctx
 }
 
@@ -159,11 +162,20 @@ func limited(t *testing.T, ctx context.Context) context.Context {
 	return ctx
 }
 
-func run(t *testing.T, tab context.Context, actions ...chromedp.Action) {
+func run(t *testing.T, tab context.Context, actions ...chromedp.Action[chromedp.Void]) {
 	t.Helper()
-	if err := chromedp.Run(tab, actions...); err != nil {
+	if err := chromedp.Do(tab, actions...); err != nil {
 		t.Fatal(err)
 	}
+}
+
+func ask[T any](t *testing.T, tab context.Context, a chromedp.Action[T]) T {
+	t.Helper()
+	v, err := chromedp.Run(tab, a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
 }
 
 func visit(t *testing.T, tab context.Context, address string) {
@@ -174,9 +186,9 @@ func visit(t *testing.T, tab context.Context, address string) {
 func submitLogin(t *testing.T, tab context.Context, username, password string) {
 	t.Helper()
 	if exists(t, tab, "#username") {
-		run(t, tab, chromedp.SetValue("#username", username, chromedp.ByQuery))
+		run(t, tab, chromedp.SetValue("#username", username))
 	}
-	resp, err := chromedp.RunResponse(tab, chromedp.SetValue("#password", password, chromedp.ByQuery), chromedp.Click("#kc-login", chromedp.ByQuery))
+	resp, err := chromedp.RunResponse(tab, chromedp.SetValue("#password", password), chromedp.Click("#kc-login"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -188,22 +200,17 @@ func submitLogin(t *testing.T, tab context.Context, username, password string) {
 
 func exists(t *testing.T, tab context.Context, selector string) bool {
 	t.Helper()
-	var found bool
-	run(t, tab, chromedp.Evaluate(fmt.Sprintf("document.querySelector(%q) !== null", selector), &found))
-	return found
+	return ask(t, tab, chromedp.Evaluate[bool](fmt.Sprintf("document.querySelector(%q) !== null", selector)))
 }
 
 func pageText(t *testing.T, tab context.Context) string {
 	t.Helper()
-	var text string
-	run(t, tab, chromedp.Evaluate("document.body.innerText", &text))
-	return text
+	return ask(t, tab, chromedp.Evaluate[string]("document.body.innerText"))
 }
 
 func wantText(t *testing.T, tab context.Context, selector, want string) {
 	t.Helper()
-	var text string
-	run(t, tab, chromedp.Text(selector, &text, chromedp.ByQuery))
+	text := ask(t, tab, chromedp.Text(selector))
 	if d := cmp.Diff(want, strings.TrimSpace(text)); d != "" {
 		t.Errorf("%s: %s", selector, d)
 	}
@@ -211,8 +218,7 @@ func wantText(t *testing.T, tab context.Context, selector, want string) {
 
 func wantAt(t *testing.T, tab context.Context, want string) {
 	t.Helper()
-	var at string
-	run(t, tab, chromedp.Location(&at))
+	at := ask(t, tab, chromedp.Location())
 	if !strings.HasPrefix(at, want) {
 		t.Fatalf("at %s, want %s; the page reads %.600q", at, want, pageText(t, tab))
 	}
@@ -229,14 +235,16 @@ func wantUser(t *testing.T, text string) {
 
 func look(t *testing.T, tab context.Context, width, height int64, scheme string) {
 	t.Helper()
-	run(t, tab, chromedp.EmulateViewport(width, height),
-		emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}))
+	run(t, tab, chromedp.EmulateViewport(width, height), chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
+		_, err := cdp.Call(ctx, target, emulation.SetEmulatedMedia,
+			emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}})
+		return err
+	}))
 }
 
 func picture(t *testing.T, tab context.Context, name string) {
 	t.Helper()
-	var png []byte
-	run(t, tab, chromedp.FullScreenshot(&png, 100))
+	png := ask(t, tab, chromedp.FullScreenshot(100))
 	if err := os.WriteFile(filepath.Join(t.ArtifactDir(), name+".png"), png, 0o600); err != nil {
 		t.Fatal(err)
 	}
