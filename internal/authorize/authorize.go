@@ -106,7 +106,7 @@ func (e *Endpoint) phaseA(ctx context.Context, a *request) error {
 	if err := e.findClient(ctx, a); err != nil {
 		return err
 	}
-	return checkRedirectURI(a)
+	return checkRedirectURI(ctx, a)
 }
 
 func (e *Endpoint) findClient(ctx context.Context, a *request) (err error) {
@@ -128,14 +128,14 @@ func (e *Endpoint) findClient(ctx context.Context, a *request) (err error) {
 	return nil
 }
 
-func checkRedirectURI(a *request) error {
+func checkRedirectURI(ctx context.Context, a *request) error {
 	sent := a.params.Get("redirect_uri")
 	rules := oauth.RedirectRules{Exact: a.realm.On(realm.ExactRedirectURIs, a.client), RootURL: rootURL(a), AllowAnyHost: urls.IsLoopback(a.at.Origin)}
 	if oauth.MatchRedirectURI(a.client.RedirectURIs, sent, rules) {
 		return nil
 	}
 	err := oauth.Refuse(oauth.RedirectURIInvalid, sent)
-	if !urls.IsLoopback(a.at.Origin) {
+	if !urls.IsLoopback(a.at.Origin) || !urls.IsLoopbackHost(web.RealIP(ctx)) {
 		return err // what is registered is nobody's business on the network
 	}
 	details := []ui.Detail{{Name: "Sent", Value: orNothing(sent)}}
