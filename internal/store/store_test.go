@@ -1,0 +1,558 @@
+package store_test
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/latchkey-id/latchkey/internal/realm"
+	"github.com/latchkey-id/latchkey/internal/seal"
+	"github.com/latchkey-id/latchkey/internal/store"
+)
+
+// engine opens a store of one kind; again opens the same data once more.
+type engine struct {
+	name string
+	open func(t *testing.T) *store.Store
+}
+
+func ring(t testing.TB) *seal.Ring {
+	t.Helper()
+	r, err := seal.NewRing([]byte("a sealing key of 32 bytes, made up"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func open(t testing.TB, o store.Options) *store.Store {
+	t.Helper()
+	o.Seal = ring(t)
+	s, err := store.Open(context.Background(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	return s
+}
+
+func onEachEngine(t *testing.T, test func(t *testing.T, s *store.Store)) {
+	t.Helper()
+	for _, e := range []engine{
+		{"memory", func(t *testing.T) *store.Store { return open(t, store.Options{Memory: true}) }},
+		{"file", func(t *testing.T) *store.Store {
+			return open(t, store.Options{Path: filepath.Join(t.TempDir(), "latchkey.db")})
+		}},
+	} {
+		t.Run(e.name, func(t *testing.T) { test(t, e.open(t)) })
+	}
+}
+
+const realmID = "11111111-1111-4111-8111-111111111111"
+
+// fixture is a realm with a client, a user and what belongs to them.
+type fixture struct {
+	s    *store.Store
+	user *realm.User
+	c    *realm.Client
+	n    int
+}
+
+func fill(t testing.TB, s *store.Store) *fixture {
+	t.Helper()
+	r := &realm.Realm{ID: realmID, Name: "r", Enabled: true, Attributes: map[string]string{"a": "b"}, Extra: map[string]json.RawMessage{"smtpServer": json.RawMessage(`{"host":"x"}`)}}
+	c := &realm.Client{ID: "c1", RealmID: realmID, ClientID: "app", Enabled: true, RedirectURIs: []string{"https://a/1", "https://a/2"}, WebOrigins: []string{"+"}, DefaultScopes: []string{"email"}}
+	u := &realm.User{ID: "u1", RealmID: realmID, Username: "alice", Email: "alice@example.com", Enabled: true, FirstName: "Alice", Attributes: map[string][]string{"k": {"1", "2"}},
+		CreatedAt: time.UnixMilli(1_800_000_000_000).UTC()}
+	err := s.CreateRealm(t.Context(), &store.Aggregate{Realm: r,
+		Scopes: []*realm.ClientScope{{ID: "s1", RealmID: realmID, Name: "email", Protocol: "openid-connect"}}, DefaultScopes: []string{"s1"},
+		Roles:      []*realm.Role{{ID: "r1", RealmID: realmID, Name: "editor"}, {ID: "r2", RealmID: realmID, Name: "reader"}, {ID: "r3", RealmID: realmID, ClientID: "c1", Name: "own"}},
+		Composites: map[string][]string{"r1": {"r2"}},
+		Clients:    []store.NewClient{{Client: c, Secret: "a client secret"}},
+		Groups:     []*realm.Group{{ID: "g1", RealmID: realmID, Name: "staff"}, {ID: "g2", RealmID: realmID, ParentID: "g1", Name: "night"}}, GroupRoles: map[string][]string{"g1": {"r3"}},
+		Users: []store.NewUser{{User: u, RoleIDs: []string{"r1"}, GroupIDs: []string{"g2"}, Credentials: []realm.Credential{{ID: "p1", Type: "password", Data: "{}", Secret: "a password hash"}}}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &fixture{s: s}
+	f.reload(t)
+	return f
+}
+
+func (f *fixture) reload(t testing.TB) {
+	t.Helper()
+	var err1, err2 error
+	f.user, err1 = f.s.UserByID(t.Context(), realmID, "u1")
+	f.c, err2 = f.s.ClientByID(t.Context(), realmID, "c1")
+	if err := errors.Join(err1, err2); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (f *fixture) gates(session string) store.Gates {
+	return store.Gates{RealmID: realmID, UserID: "u1", UserGate: f.user.Gate, ClientID: "c1", ClientGate: f.c.Gate, SessionID: session}
+}
+
+// session makes a session that was begun by a grant.
+func (f *fixture) session(t testing.TB) string {
+	t.Helper()
+	f.n++
+	id := "session-" + strconv.Itoa(f.n)
+	now := time.Now()
+	err := f.s.CreateSession(t.Context(), realm.Session{ID: id, RealmID: realmID, UserID: "u1", StartedAt: now, LastSeenAt: now, AuthTime: now},
+		realm.ClientSession{SessionID: id, ClientID: "c1", RealmID: realmID, StartedAt: now}, f.gates(""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return id
+}
+
+// code walks a request to its code.
+func (f *fixture) code(t testing.TB) []byte {
+	t.Helper()
+	f.n++
+	id, browser, hash := "request-"+strconv.Itoa(f.n), []byte("browser-"+strconv.Itoa(f.n)), []byte("code-"+strconv.Itoa(f.n))
+	now := time.Now()
+	ctx := t.Context()
+	s := realm.Session{ID: "browser-session-" + strconv.Itoa(f.n), RealmID: realmID, UserID: "u1", TokenHash: []byte(id), StartedAt: now, LastSeenAt: now, AuthTime: now}
+	for _, step := range []error{
+		f.s.CreateAuthRequest(ctx, &realm.AuthRequest{ID: id, RealmID: realmID, ClientID: "c1", BrowserHash: browser, CreatedAt: now, ExpiresAt: now.Add(time.Minute)}),
+		f.s.Authenticate(ctx, store.Authentication{RequestID: id, BrowserHash: browser, NewBrowserHash: browser, Session: s, Gates: store.Gates{RealmID: realmID, UserID: "u1", UserGate: f.user.Gate}}),
+		f.s.FinishAuthRequest(ctx, store.Issued{RequestID: id, BrowserHash: browser, Gates: f.gates(s.ID),
+			Code: realm.Code{Hash: hash, RealmID: realmID, ClientID: "c1", UserID: "u1", SessionID: s.ID, ExpiresAt: now.Add(time.Minute)}}),
+	} {
+		if step != nil {
+			t.Fatal(step)
+		}
+	}
+	return hash
+}
+
+func TestAggregatesReadBack(t *testing.T) {
+	onEachEngine(t, func(t *testing.T, s *store.Store) {
+		f := fill(t, s)
+		ctx := t.Context()
+		r, err := s.RealmByName(ctx, "r")
+		if err != nil || r.ID != realmID || string(r.Extra["smtpServer"]) != `{"host":"x"}` || r.Attributes["a"] != "b" {
+			t.Errorf("realm %+v, %v", r, err)
+		}
+		want := &realm.Client{ID: "c1", RealmID: realmID, ClientID: "app", Enabled: true, RedirectURIs: []string{"https://a/1", "https://a/2"}, WebOrigins: []string{"+"},
+			DefaultScopes: []string{"email"}, OptionalScopes: []string{}}
+		if d := cmp.Diff(want, f.c, cmpopts.IgnoreFields(realm.Client{}, "SecretHash", "Version", "Gate")); d != "" {
+			t.Error(d)
+		}
+		if d := cmp.Diff(map[string][]string{"k": {"1", "2"}}, f.user.Attributes); d != "" {
+			t.Error(d)
+		}
+		if secret, err := s.ClientSecret(ctx, realmID, "c1"); err != nil || secret != "a client secret" {
+			t.Errorf("secret %q, %v", secret, err)
+		}
+		direct, viaGroups, err := s.UserRoles(ctx, realmID, "u1")
+		if d := cmp.Diff([][]string{{"r1"}, {"r3"}}, [][]string{direct, viaGroups}); err != nil || d != "" {
+			t.Errorf("roles: %v %s", err, d)
+		}
+		groups, err := s.Groups(ctx, realmID)
+		if err != nil || groups[0].Path != "/staff/night" {
+			t.Errorf("groups: %v, %v", groups[0], err)
+		}
+	})
+}
+
+func TestS120EveryReadIsWithinItsRealm(t *testing.T) {
+	onEachEngine(t, func(t *testing.T, s *store.Store) {
+		fill(t, s)
+		ctx := t.Context()
+		other := "22222222-2222-4222-8222-222222222222"
+		if err := s.CreateRealm(ctx, &store.Aggregate{Realm: &realm.Realm{ID: other, Name: "other"}}); err != nil {
+			t.Fatal(err)
+		}
+		_, err1 := s.UserByID(ctx, other, "u1")
+		_, err2 := s.ClientByID(ctx, other, "c1")
+		_, err3 := s.UserByUsername(ctx, other, "alice")
+		_, err4 := s.ClientSecret(ctx, other, "c1")
+		for i, err := range []error{err1, err2, err3, err4, s.DeleteUser(ctx, other, "u1"), s.DeleteClient(ctx, other, "c1"), s.EndUserSessions(ctx, other, "u1")} {
+			if !errors.Is(err, store.ErrNotFound) {
+				t.Errorf("%d: %v", i, err)
+			}
+		}
+	})
+}
+
+func TestConflictsNameTheirField(t *testing.T) {
+	onEachEngine(t, func(t *testing.T, s *store.Store) {
+		fill(t, s)
+		ctx := t.Context()
+		for field, err := range map[string]error{
+			"realm":    s.CreateRealm(ctx, &store.Aggregate{Realm: &realm.Realm{ID: "x", Name: "r"}}),
+			"clientId": s.CreateClient(ctx, store.NewClient{Client: &realm.Client{ID: "c2", RealmID: realmID, ClientID: "app"}}, nil, nil),
+			"username": s.CreateUser(ctx, store.NewUser{User: &realm.User{ID: "u2", RealmID: realmID, Username: "alice"}}),
+			"email":    s.CreateUser(ctx, store.NewUser{User: &realm.User{ID: "u3", RealmID: realmID, Username: "alice2", Email: "alice@example.com"}}),
+			"role":     s.CreateRole(ctx, &realm.Role{ID: "r9", RealmID: realmID, Name: "editor"}),
+		} {
+			e, ok := errors.AsType[*store.ConflictError](err)
+			if !ok || e.Field != field {
+				t.Errorf("%s: %v", field, err)
+			}
+		}
+		if err := s.CreateUser(ctx, store.NewUser{User: &realm.User{ID: "u4", RealmID: realmID, Username: "alice3", Email: "alice@example.com"}, SharesEmail: true}); err != nil {
+			t.Errorf("a realm that shares addresses: %v", err)
+		}
+	})
+}
+
+// I1: a code is redeemed at most once.
+func TestConsumeCodeIsSingleUse(t *testing.T) {
+	onEachEngine(t, func(t *testing.T, s *store.Store) {
+		f := fill(t, s)
+		for range 5 {
+			hash := f.code(t)
+			var mu sync.Mutex
+			var won, replayed int
+			var wg sync.WaitGroup
+			for range 16 {
+				wg.Go(func() {
+					c, err := s.ConsumeCode(t.Context(), realmID, hash)
+					mu.Lock()
+					defer mu.Unlock()
+					switch {
+					case err == nil:
+						won++
+					case errors.Is(err, store.ErrUsed) && c != nil:
+						replayed++
+					default:
+						t.Error(err)
+					}
+				})
+			}
+			wg.Wait()
+			if won != 1 || replayed != 15 {
+				t.Errorf("%d won, %d were replays", won, replayed)
+			}
+		}
+		if _, err := s.ConsumeCode(t.Context(), realmID, []byte("nonsense")); !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("an unknown code: %v", err)
+		}
+	})
+}
+
+func TestExpiryIsDecidedWhenRead(t *testing.T) {
+	now := time.Now()
+	s := open(t, store.Options{Memory: true, Now: func() time.Time { return now }})
+	f := fill(t, s)
+	hash := f.code(t)
+	now = now.Add(2 * time.Minute)
+	if _, err := s.ConsumeCode(t.Context(), realmID, hash); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("an expired code: %v", err)
+	}
+	if _, err := s.AuthRequest(t.Context(), realmID, "request-1"); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("an expired request: %v", err)
+	}
+	now = now.Add(2 * time.Hour)
+	if n, err := s.Sweep(t.Context()); err != nil || n != 2 {
+		t.Errorf("swept %d, %v", n, err)
+	}
+}
+
+// I5: what was decided on older facts is not handed out.
+func TestGatesStopWhatWasDecidedEarlier(t *testing.T) {
+	moves := map[string]func(f *fixture, ctx context.Context, session string) error{
+		"user disabled": func(f *fixture, ctx context.Context, _ string) error {
+			u := *f.user
+			u.Enabled = false
+			return f.s.UpdateUser(ctx, &u, false)
+		},
+		"password changed": func(f *fixture, ctx context.Context, _ string) error {
+			return f.s.SetPassword(ctx, realmID, "u1", realm.Credential{ID: "p2", Type: "password"})
+		},
+		"role lost": func(f *fixture, ctx context.Context, _ string) error {
+			return f.s.SetUserRoles(ctx, realmID, "u1", nil, []string{"r1"})
+		},
+		"client changed": func(f *fixture, ctx context.Context, _ string) error { return f.s.UpdateClient(ctx, f.c, nil) },
+		"logged out":     func(f *fixture, ctx context.Context, id string) error { return f.s.EndSession(ctx, realmID, id) },
+		"user deleted":   func(f *fixture, ctx context.Context, _ string) error { return f.s.DeleteUser(ctx, realmID, "u1") },
+	}
+	for name, move := range moves {
+		t.Run(name, func(t *testing.T) {
+			f := fill(t, open(t, store.Options{Memory: true}))
+			id := f.session(t)
+			family := realm.RefreshFamily{ID: "f1", RealmID: realmID, ClientID: "c1", UserID: "u1", SessionID: id, ExpiresAt: time.Now().Add(time.Hour)}
+			if err := f.s.CreateRefreshFamily(t.Context(), family, f.gates(id)); err != nil {
+				t.Fatalf("before: %v", err)
+			}
+			if err := move(f, t.Context(), id); err != nil {
+				t.Fatal(err)
+			}
+			family.ID = "f2"
+			if err := f.s.CreateRefreshFamily(t.Context(), family, f.gates(id)); !errors.Is(err, store.ErrGateMoved) {
+				t.Errorf("a new family: %v", err)
+			}
+			if _, err := f.s.RotateRefresh(t.Context(), realmID, "f1", store.Rotate{ExpiresAt: time.Now().Add(time.Hour)}, f.gates(id)); !errors.Is(err, store.ErrGateMoved) {
+				t.Errorf("a refresh: %v", err)
+			}
+		})
+	}
+}
+
+// I4: logout is never undone.
+func TestLogoutIsNeverUndone(t *testing.T) {
+	onEachEngine(t, func(t *testing.T, s *store.Store) {
+		f := fill(t, s)
+		for range 20 {
+			id := f.session(t)
+			if err := s.CreateRefreshFamily(t.Context(), realm.RefreshFamily{ID: "f-" + id, RealmID: realmID, ClientID: "c1", UserID: "u1", SessionID: id,
+				ExpiresAt: time.Now().Add(time.Hour)}, f.gates(id)); err != nil {
+				t.Fatal(err)
+			}
+			var wg sync.WaitGroup
+			wg.Go(func() {
+				if err := s.EndSession(t.Context(), realmID, id); err != nil {
+					t.Error(err)
+				}
+			})
+			for range 4 {
+				wg.Go(func() {
+					_, _ = s.RotateRefresh(t.Context(), realmID, "f-"+id, store.Rotate{ExpiresAt: time.Now().Add(time.Hour)}, f.gates(id))
+					_ = s.TouchSession(t.Context(), realmID, id)
+				})
+			}
+			wg.Wait()
+			got, err := s.Session(t.Context(), realmID, id)
+			if err != nil || got.EndedAt.IsZero() {
+				t.Fatalf("the session lives again: %+v, %v", got, err)
+			}
+			if fam, err := s.RefreshFamily(t.Context(), realmID, "f-"+id); err != nil || fam.RevokedAt.IsZero() {
+				t.Errorf("its refresh tokens live: %+v, %v", fam, err)
+			}
+		}
+	})
+}
+
+// I2: one live generation, no fork.
+func TestRotationHasOneSuccessor(t *testing.T) {
+	onEachEngine(t, func(t *testing.T, s *store.Store) {
+		f := fill(t, s)
+		id := f.session(t)
+		if err := s.CreateRefreshFamily(t.Context(), realm.RefreshFamily{ID: "f1", RealmID: realmID, ClientID: "c1", UserID: "u1", SessionID: id, ExpiresAt: time.Now().Add(time.Hour)}, f.gates(id)); err != nil {
+			t.Fatal(err)
+		}
+		rotate := func(generation int64, grace time.Duration) (*realm.RefreshFamily, error) {
+			return s.RotateRefresh(t.Context(), realmID, "f1", store.Rotate{Generation: generation, Rotation: true, Grace: grace, ExpiresAt: time.Now().Add(time.Hour)}, f.gates(id))
+		}
+		for _, step := range []struct {
+			name  string
+			sent  int64
+			grace time.Duration
+			want  int64
+			err   error
+		}{
+			{"first use", 0, time.Minute, 1, nil},
+			{"the answer was lost: the same successor", 0, time.Minute, 1, nil},
+			{"the next", 1, time.Minute, 2, nil},
+			{"an old one", 0, time.Minute, 0, store.ErrUsed},
+			{"after that nothing", 2, time.Minute, 0, store.ErrNotFound},
+		} {
+			got, err := rotate(step.sent, step.grace)
+			if !errors.Is(err, step.err) || (step.err == nil && got.Generation != step.want) {
+				t.Fatalf("%s: %+v, %v", step.name, got, err)
+			}
+		}
+		if part, err := s.ClientSession(t.Context(), realmID, id, "c1"); err != nil || part.EndedAt.IsZero() {
+			t.Errorf("reuse has to end the client's part of the session: %+v, %v", part, err)
+		}
+	})
+}
+
+func TestRequestsAreBoundToTheirBrowser(t *testing.T) {
+	onEachEngine(t, func(t *testing.T, s *store.Store) {
+		f := fill(t, s)
+		ctx, now := t.Context(), time.Now()
+		create := func(id, browser string, created time.Time) {
+			if err := s.CreateAuthRequest(ctx, &realm.AuthRequest{ID: id, RealmID: realmID, ClientID: "c1", BrowserHash: []byte(browser), CreatedAt: created, ExpiresAt: now.Add(time.Minute)}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for i := range 20 {
+			create("many-"+strconv.Itoa(i), "b", now.Add(time.Duration(i)*time.Second))
+		}
+		if _, err := s.AuthRequest(ctx, realmID, "many-3"); !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("the oldest of 20 stays: %v", err)
+		}
+		login := func(id, browser, next, session string) error {
+			return s.Authenticate(ctx, store.Authentication{RequestID: id, BrowserHash: []byte(browser), NewBrowserHash: []byte(next), Gates: store.Gates{RealmID: realmID, UserID: "u1", UserGate: f.user.Gate},
+				Session: realm.Session{ID: session, RealmID: realmID, UserID: "u1", TokenHash: []byte(session), StartedAt: now, LastSeenAt: now, AuthTime: now}})
+		}
+		if err := login("many-19", "another", "x", "s1"); !errors.Is(err, store.ErrUsed) {
+			t.Errorf("another browser: %v", err)
+		}
+		if _, err := s.Session(ctx, realmID, "s1"); !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("half of it was written: %v", err)
+		}
+		if err := login("many-19", "b", "b2", "s1"); err != nil {
+			t.Fatal(err)
+		}
+		if err := login("many-19", "b2", "b3", "s2"); !errors.Is(err, store.ErrUsed) {
+			t.Errorf("twice: %v", err)
+		}
+		if other, err := s.AuthRequest(ctx, realmID, "many-18"); err != nil || string(other.BrowserHash) != "b2" {
+			t.Errorf("the other tab was not bound anew: %v", err)
+		}
+	})
+}
+
+func TestLinksAndOnceWorkOnce(t *testing.T) {
+	onEachEngine(t, func(t *testing.T, s *store.Store) {
+		fill(t, s)
+		ctx, until := t.Context(), time.Now().Add(time.Minute)
+		if err := s.CreateLink(ctx, realmID, "setup", []byte("h"), until); err != nil {
+			t.Fatal(err)
+		}
+		for i, c := range []struct {
+			purpose string
+			want    error
+		}{{"other purpose", store.ErrUsed}, {"setup", nil}, {"setup", store.ErrUsed}} {
+			if err := s.ConsumeLink(ctx, realmID, c.purpose, []byte("h")); !errors.Is(err, c.want) {
+				t.Errorf("%d: %v", i, err)
+			}
+		}
+		if err := errors.Join(s.UseOnce(ctx, realmID, "k", "v", until), s.UseOnce(ctx, realmID, "k2", "v", until)); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.UseOnce(ctx, realmID, "k", "v", until); !errors.Is(err, store.ErrUsed) {
+			t.Errorf("twice: %v", err)
+		}
+		if err := errors.Join(s.RevokeToken(ctx, realmID, "jti", until), s.RevokeToken(ctx, realmID, "jti", until)); err != nil {
+			t.Errorf("revoked twice: %v", err)
+		}
+		if revoked, err := s.TokenRevoked(ctx, realmID, "jti"); err != nil || !revoked {
+			t.Errorf("revoked: %v, %v", revoked, err)
+		}
+	})
+}
+
+func TestVersionsStopLostUpdates(t *testing.T) {
+	onEachEngine(t, func(t *testing.T, s *store.Store) {
+		f := fill(t, s)
+		one, two := *f.c, *f.c
+		one.Name, two.Name = "one", "two"
+		if err := s.UpdateClient(t.Context(), &one, nil); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.UpdateClient(t.Context(), &two, nil); !errors.Is(err, store.ErrConflict) {
+			t.Errorf("the second: %v", err)
+		}
+		if got, err := s.ClientByClientID(t.Context(), realmID, "app"); err != nil || got.Name != "one" {
+			t.Errorf("the cache has %v, %v", got, err)
+		}
+	})
+}
+
+// I6: what was acknowledged is there after the process is gone. And a second
+// process sees what the first writes within a second.
+func TestFilesAreSharedAndSurvive(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "latchkey.db")
+	first := open(t, store.Options{Path: path})
+	f := fill(t, first)
+	now := time.Now()
+	second := open(t, store.Options{Path: path, Now: func() time.Time { return now }})
+	if got, err := second.ClientByID(t.Context(), realmID, "c1"); err != nil || got.Name != "" {
+		t.Fatal(got, err)
+	}
+	changed := *f.c
+	changed.Name = "changed"
+	if err := first.UpdateClient(t.Context(), &changed, nil); err != nil {
+		t.Fatal(err)
+	}
+	now = now.Add(2 * time.Second)
+	if got, err := second.ClientByID(t.Context(), realmID, "c1"); err != nil || got.Name != "changed" {
+		t.Errorf("the other process still has %q, %v", got.Name, err)
+	}
+}
+
+func TestNothingSecretCanBeReadInTheFile(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, store.Options{Path: filepath.Join(dir, "latchkey.db")})
+	fill(t, s)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	files, err := filepath.Glob(filepath.Join(dir, "*"))
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	for _, file := range files {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, secret := range []string{"a client secret", "a password hash"} {
+			if bytes.Contains(b, []byte(secret)) {
+				t.Errorf("%s holds %q", file, secret)
+			}
+		}
+	}
+}
+
+func TestANewerDatabaseIsRefusedWithASentence(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "latchkey.db")
+	if err := open(t, store.Options{Path: path}).Close(); err != nil {
+		t.Fatal(err)
+	}
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.Exec("INSERT INTO schema_version (version) VALUES (999)"); err != nil {
+		t.Fatal(err)
+	}
+	_ = db.Close()
+	if _, err := store.Open(t.Context(), store.Options{Path: path, Seal: ring(t)}); !errors.Is(err, store.ErrNewer) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestUserSearch(t *testing.T) {
+	onEachEngine(t, func(t *testing.T, s *store.Store) {
+		fill(t, s)
+		for _, name := range []string{"bob", "al_ice", "malice"} {
+			if err := s.CreateUser(t.Context(), store.NewUser{User: &realm.User{ID: name, RealmID: realmID, Username: name, LastName: "Liddell", Enabled: true}}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, c := range []struct {
+			name string
+			f    store.UserFilter
+			want []string
+		}{
+			{"all", store.UserFilter{}, []string{"al_ice", "alice", "bob", "malice"}},
+			{"a prefix", store.UserFilter{Search: "ali"}, []string{"alice"}},
+			{"anywhere", store.UserFilter{Search: "*alice*"}, []string{"alice", "malice"}},
+			{"exact", store.UserFilter{Search: `"alice"`}, []string{"alice"}},
+			{"an underscore is no wildcard", store.UserFilter{Username: "l_i"}, []string{"al_ice"}},
+			{"a percent sign is no wildcard", store.UserFilter{Search: "%"}, []string{}},
+			{"by username, exact", store.UserFilter{Username: "ALICE", Exact: true}, []string{"alice"}},
+			{"by last name", store.UserFilter{LastName: "lidd"}, []string{"al_ice", "bob", "malice"}},
+			{"a page", store.UserFilter{First: 1, Max: 2}, []string{"alice", "bob"}},
+			{"a quote", store.UserFilter{Search: `' OR 1=1 --`}, []string{}},
+		} {
+			found, err := s.Users(t.Context(), realmID, c.f)
+			got := []string{}
+			for _, u := range found {
+				got = append(got, u.Username)
+			}
+			if d := cmp.Diff(c.want, got); err != nil || d != "" {
+				t.Errorf("%s: %v %s", c.name, err, d)
+			}
+		}
+	})
+}
