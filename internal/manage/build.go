@@ -172,12 +172,7 @@ func (b *builder) addClients(f *rep.File) error {
 		}
 		b.clients[c.ClientID] = c
 		b.agg.Clients = append(b.agg.Clients, n)
-		if c.ConsentRequired {
-			b.weaker = append(b.weaker, "clients["+c.ClientID+"].consentRequired")
-		}
-		if raw, ok := c.Extra["authenticationFlowBindingOverrides"]; ok && string(raw) != "{}" && string(raw) != "null" {
-			b.weaker = append(b.weaker, "clients["+c.ClientID+"].authenticationFlowBindingOverrides")
-		}
+		b.weaker = append(b.weaker, realm.ClientUnenforced(c)...)
 	}
 	return nil
 }

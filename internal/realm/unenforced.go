@@ -31,10 +31,7 @@ func Accepted(r *Realm) []string {
 }
 
 func unenforced(r *Realm, c *Client, u *User, credentials []string) []string {
-	paths := RealmUnenforced(r)
-	if c.ConsentRequired {
-		paths = append(paths, "clients["+c.ClientID+"].consentRequired")
-	}
+	paths := append(RealmUnenforced(r), ClientUnenforced(c)...)
 	for _, a := range u.RequiredActions {
 		paths = append(paths, "users["+u.Username+"].requiredActions["+a+"]")
 	}
@@ -42,6 +39,19 @@ func unenforced(r *Realm, c *Client, u *User, credentials []string) []string {
 		if kind != "password" {
 			paths = append(paths, "users["+u.Username+"].credentials["+kind+"]")
 		}
+	}
+	return paths
+}
+
+// ClientUnenforced gives the paths of a client's own settings that refuse logins.
+func ClientUnenforced(c *Client) []string {
+	var paths []string
+	if c.ConsentRequired {
+		paths = append(paths, "clients["+c.ClientID+"].consentRequired")
+	}
+	var overrides map[string]string
+	if raw, ok := c.Extra["authenticationFlowBindingOverrides"]; ok && (json.Unmarshal(raw, &overrides) != nil || len(overrides) > 0) {
+		paths = append(paths, "clients["+c.ClientID+"].authenticationFlowBindingOverrides")
 	}
 	return paths
 }

@@ -47,7 +47,7 @@ func keptOfRealm() []string {
 		"internationalizationEnabled", "supportedLocales", "defaultLocale", "authenticationFlows", "authenticatorConfig", "requiredActions", "browserFlow",
 		"registrationFlow", "directGrantFlow", "resetCredentialsFlow", "clientAuthenticationFlow", "dockerAuthenticationFlow", "firstBrokerLoginFlow",
 		"keycloakVersion", "userManagedAccessAllowed", "organizationsEnabled", "organizations", "verifiableCredentialsEnabled", "adminPermissionsEnabled",
-		"adminPermissionsClient", "scimApiEnabled", "clientProfiles", "clientPolicies", "federatedUsers", "defaultLocale", "otpPolicyCodeReusable",
+		"adminPermissionsClient", "scimApiEnabled", "clientProfiles", "clientPolicies", "federatedUsers",
 		"userFederationProviders", "userFederationMappers", "workflows")
 }
 

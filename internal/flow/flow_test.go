@@ -1,0 +1,121 @@
+package flow_test
+
+import (
+	"encoding/json"
+	"testing"
+	"time"
+
+	"github.com/latchkey-id/latchkey/internal/flow"
+	"github.com/latchkey-id/latchkey/internal/oauth"
+	"github.com/latchkey-id/latchkey/internal/realm"
+)
+
+func now() time.Time { return time.Unix(1_800_000_000, 0) }
+
+// facts are those of a login that may happen.
+func facts() flow.Facts {
+	return flow.Facts{
+		Realm:  &realm.Realm{Enabled: true, Lifespans: realm.Lifespans{SSOSessionIdle: 1800, SSOSessionMax: 36000}},
+		Client: &realm.Client{ClientID: "app", Enabled: true}, User: &realm.User{Username: "alice", Enabled: true}, Credentials: []string{"password"},
+		Session: &realm.Session{StartedAt: now().Add(-time.Hour), LastSeenAt: now().Add(-time.Minute), AuthTime: now().Add(-time.Hour)},
+		Request: &realm.AuthRequest{State: realm.RequestOpen}, Now: now(),
+	}
+}
+
+func seconds(n int64) *int64 { return &n }
+
+func TestNext(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		change func(f *flow.Facts)
+		want   flow.Step
+		reason oauth.Reason
+	}{
+		{"single sign-on", func(*flow.Facts) {}, flow.Step{Kind: flow.Issue, Existing: true}, ""},
+		{"nobody is logged in", func(f *flow.Facts) { f.Session, f.User = nil, nil }, flow.Step{Kind: flow.Login}, ""},
+		{"idle too long", func(f *flow.Facts) { f.Session.LastSeenAt = now().Add(-1801 * time.Second) }, flow.Step{Kind: flow.Login}, ""},
+		{"idle to the second", func(f *flow.Facts) { f.Session.LastSeenAt = now().Add(-1800 * time.Second) }, flow.Step{Kind: flow.Login}, ""},
+		{"too old", func(f *flow.Facts) { f.Session.StartedAt = now().Add(-36001 * time.Second) }, flow.Step{Kind: flow.Login}, ""},
+		{"ended", func(f *flow.Facts) { f.Session.EndedAt = now().Add(-time.Second) }, flow.Step{Kind: flow.Login}, ""},
+		{"the user was disabled", func(f *flow.Facts) { f.User.Enabled = false }, flow.Step{Kind: flow.Login}, ""},
+		{"prompt=login", func(f *flow.Facts) { f.Request.Params.Prompt = "login" }, flow.Step{Kind: flow.Login, Reauthenticate: true}, ""},
+		{"max_age passed", func(f *flow.Facts) { f.Request.Params.MaxAge = seconds(60) }, flow.Step{Kind: flow.Login, Reauthenticate: true}, ""},
+		{"max_age=0", func(f *flow.Facts) { f.Request.Params.MaxAge = seconds(0) }, flow.Step{Kind: flow.Login, Reauthenticate: true}, ""},
+		{"max_age not passed", func(f *flow.Facts) { f.Request.Params.MaxAge = seconds(7200) }, flow.Step{Kind: flow.Issue, Existing: true}, ""},
+		{"prompt=none", func(f *flow.Facts) { f.Request.Params.Prompt = "none" }, flow.Step{Kind: flow.Issue, Existing: true}, ""},
+		{"prompt=none and nobody", func(f *flow.Facts) { f.Request.Params.Prompt = "none"; f.Session = nil }, flow.Step{Kind: flow.Deny}, oauth.LoginRequired},
+		{"prompt=none and max_age", func(f *flow.Facts) { f.Request.Params.Prompt = "none"; f.Request.Params.MaxAge = seconds(1) }, flow.Step{Kind: flow.Deny}, oauth.LoginRequired},
+		{"authenticated", func(f *flow.Facts) { f.Request.State = realm.RequestAuthenticated; f.Request.Params.Prompt = "login" }, flow.Step{Kind: flow.Issue}, ""},
+		{"authenticated, client disabled", func(f *flow.Facts) { f.Request.State = realm.RequestAuthenticated; f.Client.Enabled = false }, flow.Step{Kind: flow.Deny}, oauth.ClientDisabled},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f := facts()
+			c.change(&f)
+			got := flow.Next(f)
+			if got.Kind != c.want.Kind || got.Reauthenticate != c.want.Reauthenticate || got.Existing != c.want.Existing && got.Kind != flow.Deny {
+				t.Errorf("got %+v, want %+v", got, c.want)
+			}
+			if c.reason != "" && oauth.ReasonOf(got.Err) != c.reason {
+				t.Errorf("reason %v, want %s", got.Err, c.reason)
+			}
+		})
+	}
+}
+
+func TestS86MayIssue(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		change func(f *flow.Facts)
+		want   oauth.Reason
+	}{
+		{"yes", func(*flow.Facts) {}, ""},
+		{"realm disabled", func(f *flow.Facts) { f.Realm.Enabled = false }, oauth.RealmDisabled},
+		{"client disabled", func(f *flow.Facts) { f.Client.Enabled = false }, oauth.ClientDisabled},
+		{"user disabled", func(f *flow.Facts) { f.User.Enabled = false }, oauth.UserDisabled},
+		{"user gone", func(f *flow.Facts) { f.User = nil }, oauth.UserNotFound},
+		{"session over", func(f *flow.Facts) { f.Session.EndedAt = now() }, oauth.SessionNotActive},
+		{"not-before of the realm", func(f *flow.Facts) { f.Realm.NotBefore = now().Unix() }, oauth.SessionNotActive},
+		{"not-before of the client", func(f *flow.Facts) { f.Client.NotBefore = now().Unix() }, oauth.SessionNotActive},
+		{"not-before of the user", func(f *flow.Facts) { f.User.NotBefore = now().Unix() }, oauth.SessionNotActive},
+		{"an older not-before", func(f *flow.Facts) { f.Realm.NotBefore = now().Add(-2 * time.Hour).Unix() }, ""},
+		{"a required action", func(f *flow.Facts) { f.User.RequiredActions = []string{"UPDATE_PASSWORD"} }, oauth.UnenforcedPolicy},
+		{"a second factor", func(f *flow.Facts) { f.Credentials = []string{"password", "otp"} }, oauth.UnenforcedPolicy},
+		{"consent", func(f *flow.Facts) { f.Client.ConsentRequired = true }, oauth.UnenforcedPolicy},
+		{"brute force protection", func(f *flow.Facts) { f.Realm.BruteForce.Protected = true }, oauth.UnenforcedPolicy},
+		{"a password policy", func(f *flow.Facts) { f.Realm.PasswordPolicy = "length(8)" }, oauth.UnenforcedPolicy},
+		{"another browser flow", func(f *flow.Facts) { f.Realm.Extra = extra("browserFlow", `"with otp"`) }, oauth.UnenforcedPolicy},
+		{"the browser flow as it is", func(f *flow.Facts) { f.Realm.Extra = extra("browserFlow", `"browser"`) }, ""},
+		{"a changed built-in flow", func(f *flow.Facts) {
+			f.Realm.Extra = extra("authenticationFlows", `[{"alias":"forms","authenticationExecutions":[{"authenticator":"auth-otp-form","requirement":"REQUIRED"}]}]`)
+		}, oauth.UnenforcedPolicy},
+		{"flows that do not parse", func(f *flow.Facts) { f.Realm.Extra = extra("authenticationFlows", `{}`) }, oauth.UnenforcedPolicy},
+		{"accepted by name", func(f *flow.Facts) {
+			f.Realm.PasswordPolicy = "length(8)"
+			f.Realm.Attributes = map[string]string{realm.AcceptedAttribute: "verifyEmail##passwordPolicy"}
+		}, ""},
+		{"another one accepted", func(f *flow.Facts) {
+			f.Realm.PasswordPolicy = "length(8)"
+			f.Realm.Attributes = map[string]string{realm.AcceptedAttribute: "verifyEmail"}
+		}, oauth.UnenforcedPolicy},
+		{"a service account has no second factor", func(f *flow.Facts) { f.NotActing, f.Session, f.Realm.PasswordPolicy = true, nil, "length(8)" }, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f := facts()
+			c.change(&f)
+			err := flow.MayIssue(f)
+			if c.want == "" {
+				if err != nil {
+					t.Error(err)
+				}
+				return
+			}
+			if err == nil || oauth.ReasonOf(err) != c.want {
+				t.Errorf("got %v, want %s", err, c.want)
+			}
+		})
+	}
+}
+
+func extra(name, value string) map[string]json.RawMessage {
+	return map[string]json.RawMessage{name: json.RawMessage(value)}
+}

@@ -1,0 +1,149 @@
+package rep
+
+import (
+	"encoding/json"
+	"errors"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/latchkey-id/latchkey/internal/realm"
+)
+
+// Every member of a representation is marked: one that narrows who may log in
+// must not be kept without a word.
+func TestEveryMemberIsMarked(t *testing.T) {
+	marks := realm.Fields()
+	have := map[string]bool{}
+	add := func(prefix string, fields []field, kept []string) {
+		for _, f := range fields {
+			have[prefix+f.name] = true
+		}
+		for _, k := range kept {
+			have[prefix+k] = true
+		}
+	}
+	var m []Mapper
+	add("realm.", append(realmFields(&realm.Realm{}), (&File{}).fields()...), keptOfRealm())
+	add("client.", clientFields(&realm.Client{}, &ClientExtra{}, &m), keptOfClient())
+	add("user.", userFields(&realm.User{}, &UserExtra{}), keptOfUser())
+	for name := range have {
+		if marks[name] == "" {
+			t.Errorf("%s is marked neither enforced nor inert nor refuses in realm.Fields", name)
+		}
+	}
+	for name, mark := range marks {
+		if !have[name] {
+			t.Errorf("%s is marked and no representation has it", name)
+		}
+		if !slices.Contains([]realm.Mark{realm.Enforced, realm.Inert, realm.Refuses}, mark) {
+			t.Errorf("%s is marked %q", name, mark)
+		}
+	}
+}
+
+func export(t testing.TB) []byte {
+	t.Helper()
+	b, err := os.ReadFile("../manage/testdata/keycloak-26.7.4-realm.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// What an unchanged export of Keycloak says comes back as it was.
+func TestRealmRoundTrip(t *testing.T) {
+	var r realm.Realm
+	f, err := DecodeFile(export(t), &r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(f.Users) != 7 || len(f.Clients) < 8 || len(f.ClientScopes) < 12 {
+		t.Errorf("%d users, %d clients, %d scopes", len(f.Users), len(f.Clients), len(f.ClientScopes))
+	}
+	out, err := EncodeRealm(&r, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want, got map[string]any
+	if err := errors.Join(json.Unmarshal(export(t), &want), json.Unmarshal(out, &got)); err != nil {
+		t.Fatal(err)
+	}
+	for name := range want {
+		if _, ok := got[name]; !ok {
+			delete(want, name) // an export shows more than GET
+		}
+	}
+	if d := cmp.Diff(want, got); d != "" || len(got) < 80 {
+		t.Errorf("%d members: %s", len(got), d)
+	}
+}
+
+func TestRefusedDocuments(t *testing.T) {
+	for _, c := range []struct {
+		name, doc string
+		want      error
+	}{
+		{"empty", "", ErrJSON}, {"a list", "[]", ErrJSON}, {"breaks off", `{"username":`, ErrJSON}, {"twice", `{"username":"a","username":"b"}`, ErrJSON},
+		{"wrong type", `{"username":1}`, ErrType}, {"too deep", `{"attributes":` + strings.Repeat("[", 100) + strings.Repeat("]", 100) + `}`, ErrJSON},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if _, err := DecodeUser([]byte(c.doc), &realm.User{}); !errors.Is(err, c.want) {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+	_, err := DecodeUser([]byte(`{"username":"x","foo":1}`), &realm.User{})
+	if e, ok := errors.AsType[*UnknownError](err); !ok || e.Member != "foo" || !strings.HasPrefix(e.Error(), `Invalid json representation for UserRepresentation. Unrecognized field "foo" at line 1 column `) {
+		t.Errorf("an unknown member: %v", err)
+	}
+}
+
+func TestPartialDocumentsKeepTheRest(t *testing.T) {
+	c := &realm.Client{ClientID: "app", Name: "old", Enabled: true, RedirectURIs: []string{"https://a/"}, Attributes: map[string]string{"a": "1", "b": "2", "latchkey.require.pkce": "true"}}
+	x, err := DecodeClient([]byte(`{"name":"new","attributes":{"b":"","c":"3"},"secret":"**********"}`), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &realm.Client{ClientID: "app", Name: "new", Enabled: true, RedirectURIs: []string{"https://a/"}, Attributes: map[string]string{"a": "1", "c": "3", "latchkey.require.pkce": "true"}}
+	if d := cmp.Diff(want, c); d != "" {
+		t.Error(d)
+	}
+	if x.Secret != nil {
+		t.Error("the mask was taken for a secret (CVE-2026-15943)")
+	}
+}
+
+// A client that does not know our switches must not weaken a realm by saving it.
+func TestSavingARealmKeepsItsSwitches(t *testing.T) {
+	r := &realm.Realm{Attributes: map[string]string{realm.ProfileAttribute: realm.ProfileStrict, "old": "1"}}
+	if err := DecodeRealm([]byte(`{"attributes":{"new":"2"}}`), r); err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(map[string]string{realm.ProfileAttribute: realm.ProfileStrict, "new": "2"}, r.Attributes); d != "" {
+		t.Error(d)
+	}
+}
+
+func FuzzRealmFile(f *testing.F) {
+	f.Add(export(f))
+	for _, s := range []string{`{}`, `{"realm":"x","users":[{}]}`, `{"roles":{"realm":null}}`, `{"realm":"a","realm":"b"}`, "\xff", `{"clients":[[]]}`} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, doc []byte) {
+		var r realm.Realm
+		if _, err := DecodeFile(doc, &r); err != nil {
+			return
+		}
+		out, err := EncodeRealm(&r, nil)
+		if err != nil {
+			t.Fatalf("what was read does not write: %v", err)
+		}
+		var again realm.Realm
+		if err := DecodeRealm(out, &again); err != nil {
+			t.Fatalf("what was written does not read: %v\n%s", err, out)
+		}
+	})
+}
