@@ -73,9 +73,17 @@ func hashNew(password string, c Cost) (Hash, error) {
 	if len(password) > MaxBytes {
 		return Hash{}, ErrTooLong
 	}
-	salt := make([]byte, saltBytes)
-	_, _ = rand.Read(salt)
-	value := argon2.IDKey([]byte(password), salt, c.Time, c.MemoryKiB, c.Threads, keyBytes)
+	salt := random(saltBytes)
+	return encodeHash(salt, argon2.IDKey([]byte(password), salt, c.Time, c.MemoryKiB, c.Threads, keyBytes), c)
+}
+
+func random(n int) []byte {
+	b := make([]byte, n)
+	_, _ = rand.Read(b)
+	return b
+}
+
+func encodeHash(salt, value []byte, c Cost) (Hash, error) {
 	d, err1 := json.Marshal(data{HashIterations: int(c.Time), Algorithm: "argon2", AdditionalParameters: map[string][]string{
 		"hashLength": {strconv.Itoa(keyBytes)}, "memory": {strconv.Itoa(int(c.MemoryKiB))}, "type": {"id"}, "version": {"1.3"},
 		"parallelism": {strconv.Itoa(int(c.Threads))},

@@ -123,3 +123,21 @@ func BenchmarkVerify(b *testing.B) {
 		}
 	}
 }
+
+// S-82: nobody's hash costs the same and nobody has its password.
+func TestNobodysHashIsVerifiedAtTheSameCost(t *testing.T) {
+	h, err := nobodysHash(cheap())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ok, rehash, err := verify("", h, cheap()); ok || rehash || err != nil {
+		t.Errorf("got %v, rehash %v, %v", ok, rehash, err)
+	}
+	p, err := NewPool(1, cheap())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.VerifyNobody(t.Context(), "x"); err != nil {
+		t.Error(err)
+	}
+}

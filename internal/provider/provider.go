@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"time"
@@ -208,6 +209,7 @@ func (p *Provider) background(ctx context.Context) {
 	if err := p.keys.KeepSpares(ctx); err != nil && ctx.Err() == nil {
 		p.log.ErrorContext(ctx, "spare keys not made", "err", err)
 	}
+	debug.FreeOSMemory() // what the start and the spare keys needed goes back to the machine
 	tick := time.NewTicker(5 * time.Minute)
 	defer tick.Stop()
 	for {
