@@ -255,8 +255,7 @@ func TestSessionKeysRotate(t *testing.T) {
 	p := newOP(t)
 	older, newer := []byte("an older key of 32 bytes, made up!"), []byte("a newer key of 32 bytes, made up!!")
 	now := [][]byte{older}
-	var a *app
-	a = newApp(t, p, func(c *latchkey.Config) { c.SessionKeys = now })
+	a := newApp(t, p, func(c *latchkey.Config) { c.SessionKeys = now })
 	a.logIn()
 	for _, c := range []struct {
 		name string
