@@ -6,11 +6,14 @@ import (
 	"strings"
 )
 
+// maxReturn is the longest return address, in bytes: it travels in a cookie.
+const maxReturn = 2000
+
 // returnAddress makes a same-origin address of what a request asked for: parsed,
 // and written anew as path and query. Anything that a browser could read as
 // another site is "/" (P1): a host, "//", a backslash, control characters.
 func returnAddress(raw string) string {
-	if raw == "" || len(raw) > 2000 {
+	if raw == "" || len(raw) > maxReturn {
 		return "/"
 	}
 	for _, c := range []byte(raw) {
@@ -34,7 +37,7 @@ func returnAddress(raw string) string {
 	}
 	clean := url.URL{Path: u.Path, RawPath: u.RawPath, RawQuery: u.RawQuery}
 	out := clean.String()
-	if !strings.HasPrefix(out, "/") || strings.HasPrefix(out, "//") {
+	if !strings.HasPrefix(out, "/") || strings.HasPrefix(out, "//") || len(out) > maxReturn {
 		return "/"
 	}
 	return out

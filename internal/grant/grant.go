@@ -123,6 +123,9 @@ func (e *Endpoint) answer(w http.ResponseWriter, r *http.Request, g grantType, q
 	ctx := r.Context()
 	event := realm.Event{ClientID: q.client.ClientID, IP: q.ip}
 	resp, err := g.run(ctx, q)
+	if errors.Is(err, store.ErrGateMoved) { // changed twice while it was decided
+		err = oauth.RefuseBecause(oauth.SessionNotActive, err)
+	}
 	if err != nil {
 		event.Type = g.failed
 		e.Audit.Refused(ctx, q.realm, event, err)

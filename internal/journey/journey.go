@@ -9,6 +9,7 @@ package journey
 
 import (
 	"context"
+	"crypto/subtle"
 	"errors"
 	"net/http"
 	"time"
@@ -104,7 +105,7 @@ func (j *Journey) Find(r *http.Request, in *realm.Realm, id string) (*Visit, err
 	if err != nil {
 		return nil, err
 	}
-	if string(req.BrowserHash) != string(browser.Hash) {
+	if subtle.ConstantTimeCompare(req.BrowserHash, browser.Hash) != 1 {
 		return nil, oauth.Refuse(oauth.CookieMissing, "the request belongs to another browser, or to this one before its last login")
 	}
 	client, err := j.Store.ClientByID(r.Context(), in.ID, req.ClientID)
@@ -171,7 +172,12 @@ func (j *Journey) do(w http.ResponseWriter, r *http.Request, v *Visit, step flow
 		return j.Show(w, r, v, j.prompt(v, step))
 	}
 	if step.Existing {
-		if err := j.reuse(r.Context(), v); err != nil {
+		err := j.reuse(r.Context(), v)
+		if errors.Is(err, store.ErrGateMoved) { // logged out, or changed, since it was read
+			v.Session, v.User = nil, nil
+			return j.Show(w, r, v, j.prompt(v, flow.Step{Kind: flow.Login}))
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -204,7 +210,17 @@ func (j *Journey) deny(w http.ResponseWriter, r *http.Request, v *Visit, cause e
 	if reason := oauth.ReasonOf(cause); reason == oauth.UnenforcedPolicy || reason == oauth.RealmDisabled {
 		return cause // a page: the application can do nothing about it
 	}
-	return j.Respond(w, r, v, Outcome{Err: cause})
+	return j.Respond(w, r, v, Outcome{Err: forTheClient(cause)})
+}
+
+// forTheClient: the authorization endpoint has a code of its own for "no" (RFC
+// 6749, 4.1.2.1); why stays in the log.
+func forTheClient(cause error) error {
+	switch oauth.ReasonOf(cause) {
+	case oauth.LoginRequired, oauth.InteractionRequired, oauth.AccessDenied:
+		return cause
+	}
+	return oauth.RefuseBecause(oauth.AccessDenied, cause)
 }
 
 func (j *Journey) refuse(ctx context.Context, v *Visit, cause error) {

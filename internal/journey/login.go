@@ -161,10 +161,13 @@ func (j *Journey) logIn(w http.ResponseWriter, r *http.Request, v *Visit, a Atte
 	}
 	err = j.Store.Authenticate(ctx, store.Authentication{RequestID: v.Request.ID, BrowserHash: v.Browser.Hash, NewBrowserHash: browser.Hash, Session: s, Existing: same,
 		Gates: store.Gates{RealmID: v.Realm.ID, UserID: v.User.ID, UserGate: v.User.Gate}})
-	if errors.Is(err, store.ErrUsed) {
+	switch {
+	case errors.Is(err, store.ErrUsed):
 		return j.reload(w, r, v)
-	}
-	if err != nil {
+	case errors.Is(err, store.ErrGateMoved): // the password may be another one by now
+		v.Request.State = realm.RequestOpen
+		return j.again(w, r, v, a, flow.Step{Kind: flow.Login}, oauth.RefuseBecause(oauth.WrongCredentials, err))
+	case err != nil:
 		return err
 	}
 	if before != nil && !same {
@@ -197,8 +200,28 @@ func clip(s string) string {
 	return s
 }
 
-// issue makes the code, while what was decided on still holds.
+// issue makes the code, while what was decided on still holds. When it moved it
+// is decided again, twice at most.
 func (j *Journey) issue(w http.ResponseWriter, r *http.Request, v *Visit) error {
+	for range 2 {
+		code, err := j.finish(r.Context(), v)
+		switch {
+		case err == nil:
+			return j.Respond(w, r, v, Outcome{Code: code, SessionID: v.Session.ID})
+		case errors.Is(err, store.ErrUsed):
+			return j.Respond(w, r, v, Outcome{Err: oauth.Refuse(oauth.AuthenticationExpired, "")})
+		case !errors.Is(err, store.ErrGateMoved):
+			return err
+		}
+		if err := j.decideAgain(r.Context(), v); err != nil {
+			return j.deny(w, r, v, err)
+		}
+	}
+	return store.ErrGateMoved
+}
+
+// finish writes the code and gives it.
+func (j *Journey) finish(ctx context.Context, v *Visit) (string, error) {
 	code := newCode(v)
 	p := v.Request.Params
 	sum := sha256.Sum256([]byte(code))
@@ -206,18 +229,30 @@ func (j *Journey) issue(w http.ResponseWriter, r *http.Request, v *Visit) error 
 	if v.Session.AuthTime.Before(v.Request.CreatedAt) {
 		acr = "0" // answered by a session from before the request
 	}
-	err := j.Store.FinishAuthRequest(r.Context(), store.Issued{RequestID: v.Request.ID, BrowserHash: v.Browser.Hash,
+	return code, j.Store.FinishAuthRequest(ctx, store.Issued{RequestID: v.Request.ID, BrowserHash: v.Browser.Hash,
 		Code: realm.Code{Hash: sum[:], RealmID: v.Realm.ID, ClientID: v.Client.ID, UserID: v.User.ID, SessionID: v.Session.ID, RedirectURI: p.RedirectURI,
 			Scope: p.Scope, Nonce: p.Nonce, CodeChallenge: p.CodeChallenge, CodeChallengeMethod: p.CodeChallengeMethod, AuthTime: v.Session.AuthTime, ACR: acr,
 			ExpiresAt: j.Now().Add(realm.Seconds(v.Realm.Lifespans.AccessCode))},
 		Gates: store.Gates{RealmID: v.Realm.ID, UserID: v.User.ID, UserGate: v.User.Gate, ClientID: v.Client.ID, ClientGate: v.Client.Gate, SessionID: v.Session.ID}})
-	if errors.Is(err, store.ErrUsed) {
-		return j.Respond(w, r, v, Outcome{Err: oauth.Refuse(oauth.AuthenticationExpired, "")})
+}
+
+// decideAgain reads the facts anew and asks flow once more.
+func (j *Journey) decideAgain(ctx context.Context, v *Visit) (err error) {
+	if v.User, err = j.Store.UserByID(ctx, v.Realm.ID, v.User.ID); err != nil {
+		return oauth.RefuseBecause(oauth.UserNotFound, err)
 	}
+	if v.Client, err = j.Store.ClientByID(ctx, v.Realm.ID, v.Client.ID); err != nil {
+		return oauth.RefuseBecause(oauth.UnknownClient, err)
+	}
+	if v.Session, err = j.Store.Session(ctx, v.Realm.ID, v.Session.ID); err != nil {
+		return oauth.RefuseBecause(oauth.SessionNotActive, err)
+	}
+	v.Request.State = realm.RequestAuthenticated
+	facts, err := j.facts(ctx, v)
 	if err != nil {
 		return err
 	}
-	return j.Respond(w, r, v, Outcome{Code: code, SessionID: v.Session.ID})
+	return flow.Next(facts).Err
 }
 
 // newCode has the shape of Keycloak's, random.session.client, with 256 random

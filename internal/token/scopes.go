@@ -25,8 +25,8 @@ func (s Scopes) Has(name string) bool { return s.requested[name] }
 // an optional one when it is asked for. A name that is neither is
 // oauth.InvalidScope, whose detail is the whole parameter, as Keycloak says it.
 func ResolveScopes(c *realm.Client, all []*realm.ClientScope, parameter string) (Scopes, error) {
-	s := Scopes{Granted: strings.Join(strings.Fields(parameter), " "), requested: map[string]bool{}}
-	for _, name := range strings.Fields(parameter) {
+	s := Scopes{Granted: strings.Join(names(parameter), " "), requested: map[string]bool{}}
+	for _, name := range names(parameter) {
 		known := name == OpenID || slices.Contains(c.DefaultScopes, name) || slices.Contains(c.OptionalScopes, name)
 		if !known {
 			return Scopes{}, oauth.Refuse(oauth.InvalidScope, parameter)
@@ -46,29 +46,35 @@ func ResolveScopes(c *realm.Client, all []*realm.ClientScope, parameter string) 
 // InToken is the scope that a token and a response name: openid if asked, and
 // every applied scope that shows itself.
 func (s Scopes) InToken() string {
-	var names []string
+	var out []string
 	if s.requested[OpenID] {
-		names = append(names, OpenID)
+		out = append(out, OpenID)
 	}
 	for _, sc := range s.Applied {
 		if sc.Attributes["include.in.token.scope"] != "false" {
-			names = append(names, sc.Name)
+			out = append(out, sc.Name)
 		}
 	}
-	return strings.Join(names, " ")
+	return strings.Join(out, " ")
 }
 
 // Narrow keeps a refresh within what was granted: "The requested scope MUST NOT
 // include any scope not originally granted by the resource owner" (RFC 6749, 6).
 func Narrow(granted, asked string) (string, error) {
-	if strings.TrimSpace(asked) == "" {
+	if len(names(asked)) == 0 {
 		return granted, nil
 	}
-	had := strings.Fields(granted)
-	for _, name := range strings.Fields(asked) {
+	had := names(granted)
+	for _, name := range names(asked) {
 		if !slices.Contains(had, name) {
 			return "", oauth.Refuse(oauth.InvalidScope, asked)
 		}
 	}
-	return strings.Join(strings.Fields(asked), " "), nil
+	return strings.Join(names(asked), " "), nil
+}
+
+// names splits a scope parameter: "a list of space-delimited, case-sensitive
+// strings" (RFC 6749, section 3.3). Any other white space is part of a name.
+func names(parameter string) []string {
+	return strings.FieldsFunc(parameter, func(r rune) bool { return r == ' ' })
 }

@@ -1,0 +1,125 @@
+package token
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/latchkey-id/latchkey/internal/oauth"
+	"github.com/latchkey-id/latchkey/internal/realm"
+	"github.com/latchkey-id/latchkey/internal/store"
+)
+
+func TestResolveScopes(t *testing.T) {
+	c := &realm.Client{DefaultScopes: []string{"email", "role_list"}, OptionalScopes: []string{"phone"}}
+	all := []*realm.ClientScope{{Name: "email", Protocol: "openid-connect"}, {Name: "phone", Protocol: "openid-connect"}, {Name: "other", Protocol: "openid-connect"},
+		{Name: "role_list", Protocol: "saml"}}
+	for _, x := range []struct {
+		name, asked, inToken string
+		refused              bool
+	}{
+		{"nothing", "", "email", false},
+		{"openid", "openid", "openid email", false},
+		{"an optional one", "openid phone", "openid email phone", false},
+		{"twice", "openid  openid", "openid email", false},
+		{"one of the realm that the client has not", "other", "", true},
+		{"one that nobody has", "admin", "", true},
+		{"a trick", "openid\u00a0phone", "", true},
+	} {
+		t.Run(x.name, func(t *testing.T) {
+			s, err := ResolveScopes(c, all, x.asked)
+			if (err != nil) != x.refused || (err != nil && oauth.ReasonOf(err) != oauth.InvalidScope) {
+				t.Fatal(err)
+			}
+			if err == nil && s.InToken() != x.inToken {
+				t.Errorf("got %q", s.InToken())
+			}
+		})
+	}
+}
+
+func TestNarrowNeverWidens(t *testing.T) {
+	for asked, want := range map[string]string{"": "openid phone", "openid": "openid", "phone openid": "phone openid"} {
+		if got, err := Narrow("openid phone", asked); err != nil || got != want {
+			t.Errorf("%q: %q, %v", asked, got, err)
+		}
+	}
+	if _, err := Narrow("openid", "openid phone"); oauth.ReasonOf(err) != oauth.InvalidScope {
+		t.Errorf("widened: %v", err)
+	}
+}
+
+func TestEffectiveRoles(t *testing.T) {
+	table := &store.RoleTable{ByID: map[string]*realm.Role{"a": {}, "b": {}, "c": {}}, Composites: map[string][]string{"a": {"b"}, "b": {"c", "a", "gone"}}}
+	if d := cmp.Diff(map[string]bool{"a": true, "b": true, "c": true}, effective(table, []string{"a"}, []string{"gone"})); d != "" {
+		t.Error(d) // a circle ends, and what is gone gives nothing
+	}
+}
+
+func TestMappers(t *testing.T) {
+	s := &subject{user: &realm.User{ID: "1", Username: "alice", Email: "alice@example.com", EmailVerified: true, FirstName: "Alice", Attributes: map[string][]string{"n": {"5"}, "many": {"x", "y"}}},
+		client: &realm.Client{ClientID: "app", RedirectURIs: []string{"https://a.example/*", "http://localhost:5/cb", "com.example:/x"}, WebOrigins: []string{"+", "https://b.example/"}},
+		roles:  Roles{Realm: []string{"r"}, Client: map[string][]string{"app": {"own"}, "my.api": {"call"}}}, groups: []string{"/staff/night"}, acr: "1"}
+	m := func(kind string, config ...string) realm.Mapper {
+		out := realm.Mapper{Type: kind, Config: map[string]string{"access.token.claim": "true"}}
+		for i := 0; i < len(config); i += 2 {
+			out.Config[config[i]] = config[i+1]
+		}
+		return out
+	}
+	for _, c := range []struct {
+		name   string
+		mapper realm.Mapper
+		want   map[string]any
+	}{
+		{"switched off", realm.Mapper{Type: "oidc-sub-mapper"}, map[string]any{}},
+		{"unknown", m("oidc-script-based-protocol-mapper"), map[string]any{}},
+		{"property as boolean", m("oidc-usermodel-property-mapper", "user.attribute", "emailVerified", "claim.name", "email_verified", "jsonType.label", "boolean"), map[string]any{"email_verified": true}},
+		{"attribute as number", m("oidc-usermodel-attribute-mapper", "user.attribute", "n", "claim.name", "a.b", "jsonType.label", "long"), map[string]any{"a": map[string]any{"b": int64(5)}}},
+		{"attribute with many values", m("oidc-usermodel-attribute-mapper", "user.attribute", "many", "claim.name", "m", "multivalued", "true"), map[string]any{"m": []any{"x", "y"}}},
+		{"no attribute, no claim", m("oidc-usermodel-attribute-mapper", "user.attribute", "none", "claim.name", "m"), map[string]any{}},
+		{"full name of half a name", m("oidc-full-name-mapper"), map[string]any{"name": "Alice"}},
+		{"a dot in a client_id", m("oidc-usermodel-client-role-mapper", "claim.name", "resource_access.${client_id}.roles", "usermodel.clientRoleMapping.clientId", "my.api"),
+			map[string]any{"resource_access": map[string]any{"my.api": map[string]any{"roles": []any{"call"}}}}},
+		{"audience of other clients' roles", m("oidc-audience-resolve-mapper"), map[string]any{"aud": "my.api"}},
+		{"origins", m("oidc-allowed-origins-mapper"), map[string]any{"allowed-origins": []any{"http://localhost:5", "https://a.example", "https://b.example"}}},
+		{"group without its path", m("oidc-group-membership-mapper", "claim.name", "groups", "full.path", "false"), map[string]any{"groups": []any{"night"}}},
+		{"a mapper cannot forge the issuer", m("oidc-hardcoded-claim-mapper", "claim.name", "iss", "claim.value", "https://evil"), map[string]any{}},
+		{"nor the audience", m("oidc-hardcoded-claim-mapper", "claim.name", "aud", "claim.value", "admin"), map[string]any{}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			claims := map[string]any{}
+			apply(claims, s, []realm.Mapper{c.mapper}, toAccess)
+			if d := cmp.Diff(c.want, claims); d != "" {
+				t.Error(d)
+			}
+		})
+	}
+}
+
+func TestLifespans(t *testing.T) {
+	now := time.Unix(1_800_000_000, 0)
+	i := &Issuer{Now: func() time.Time { return now }}
+	r := &realm.Realm{Lifespans: realm.Lifespans{AccessToken: 300, SSOSessionIdle: 1800, SSOSessionMax: 36000}}
+	for _, c := range []struct {
+		name            string
+		client          *realm.Client
+		started         time.Duration
+		access, refresh time.Duration
+	}{
+		{"the realm's", &realm.Client{}, time.Hour, 300 * time.Second, 1800 * time.Second},
+		{"the client's", &realm.Client{Attributes: map[string]string{"access.token.lifespan": "60", "client.session.idle.timeout": "600"}}, time.Hour, 60 * time.Second, 600 * time.Second},
+		{"never longer than the session", &realm.Client{}, 36000*time.Second - time.Minute, time.Minute, time.Minute},
+		{"-1 is the session's end", &realm.Client{Attributes: map[string]string{"access.token.lifespan": "-1"}}, time.Hour, 9 * time.Hour, 1800 * time.Second},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			g := Grant{Realm: r, Client: c.client, Session: &realm.Session{StartedAt: now.Add(-c.started), LastSeenAt: now}}
+			if got := i.accessLife(g); got != c.access {
+				t.Errorf("access token %v, want %v", got, c.access)
+			}
+			if got := i.refreshExpiry(&g).Sub(now); got != c.refresh {
+				t.Errorf("refresh token %v, want %v", got, c.refresh)
+			}
+		})
+	}
+}
