@@ -60,7 +60,7 @@ func startToFirstAnswer(t *testing.T, address, name string, args ...string) (tim
 		time.Sleep(200 * time.Microsecond)
 	}
 	took := time.Since(began)
-	time.Sleep(2 * time.Second)
+	time.Sleep(3 * time.Second)
 	rss := residentKB(t, cmd.Process.Pid)
 	_ = cmd.Process.Signal(os.Interrupt)
 	_ = cmd.Wait()

@@ -209,7 +209,11 @@ func (p *Provider) background(ctx context.Context) {
 	if err := p.keys.KeepSpares(ctx); err != nil && ctx.Err() == nil {
 		p.log.ErrorContext(ctx, "spare keys not made", "err", err)
 	}
-	debug.FreeOSMemory() // what the start and the spare keys needed goes back to the machine
+	select {
+	case <-ctx.Done():
+	case <-time.After(2 * time.Second):
+		debug.FreeOSMemory() // what the start and the spare keys needed goes back to the machine
+	}
 	tick := time.NewTicker(5 * time.Minute)
 	defer tick.Stop()
 	for {

@@ -67,7 +67,8 @@ func (s *Store) connect(ctx context.Context, o Options) error {
 		return fmt.Errorf("store: %w", err)
 	}
 	s.read.SetMaxOpenConns(2 * runtime.NumCPU())
-	s.read.SetMaxIdleConns(runtime.NumCPU())
+	s.read.SetMaxIdleConns(2 * runtime.NumCPU())
+	s.read.SetConnMaxIdleTime(time.Second) // kept while there is work, given back when there is none
 	return wrap(s.write.PingContext(ctx))
 }
 
