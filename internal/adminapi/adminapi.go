@@ -74,9 +74,15 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request) error {
 		return nil
 	}
 	parts := strings.Split(strings.Trim(strings.TrimPrefix(r.URL.EscapedPath(), urls.AdminPrefix), "/"), "/")
-	rt, path, allowed := find(routes(), r.Method, parts)
+	method := r.Method
+	if method == http.MethodHead {
+		method = http.MethodGet // the server leaves the body out
+	}
+	rt, path, known := find(routes(), method, parts)
 	switch {
-	case !allowed:
+	case !known && len(parts) > 2:
+		return notFound("HTTP 404 Not Found")
+	case !known:
 		return refusal{http.StatusNotFound, "Unable to find matching target resource method", false}
 	case rt == nil:
 		return refusal{http.StatusMethodNotAllowed, "HTTP 405 Method Not Allowed", false}
@@ -163,11 +169,11 @@ func (a *API) admit(c *call, rt *route) error {
 		return err
 	}
 	if has {
-		if in.Name != manage.Master && in.Name != name {
-			return errForbidden
-		}
 		if c.realm, err = a.Store.RealmByName(c.r.Context(), name); err != nil {
 			return missing(err, "Realm not found.")
+		}
+		if in.Name != manage.Master && in.Name != name {
+			return errForbidden
 		}
 	}
 	if len(rt.roles) > 0 && !c.can(rt.roles...) {
@@ -291,6 +297,9 @@ func conflictText(e *store.ConflictError) string {
 }
 
 func invalid(e *manage.InvalidError) any {
+	if strings.HasPrefix(e.Text, "Character '/'") || strings.HasSuffix(e.Text, "password not allowed") || e.Text == "No password provided" {
+		return map[string]string{"error": e.Text}
+	}
 	if len(e.Params) > 0 {
 		return map[string]any{"field": e.Field, "errorMessage": e.Text, "params": e.Params}
 	}

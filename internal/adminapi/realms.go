@@ -57,7 +57,7 @@ func (a *API) createRealm(c *call) error {
 		return err
 	}
 	r, err := a.Manage.CreateRealm(c.ctx(), b, false)
-	if _, ok := errors.AsType[*rep.UnknownError](err); ok {
+	if _, ok := errors.AsType[*rep.UnknownError](err); ok || errors.Is(err, rep.ErrJSON) {
 		return refusal{http.StatusBadRequest, "unable to read contents from stream", true}
 	}
 	if err != nil {

@@ -1,8 +1,6 @@
 package adminapi
 
 import (
-	"encoding/json"
-	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -97,9 +95,9 @@ func (a *API) createRole(c *call) error {
 	if err != nil {
 		return err
 	}
-	var sent rep.Role
-	if err := json.Unmarshal(b, &sent); err != nil {
-		return errors.Join(rep.ErrJSON, err)
+	sent, err := rep.DecodeRole(b)
+	if err != nil {
+		return err
 	}
 	if strings.TrimSpace(sent.Name) == "" {
 		return refusal{http.StatusBadRequest, "role has no name", false}

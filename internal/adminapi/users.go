@@ -32,11 +32,17 @@ func userRoutes() []route {
 	}
 }
 
+// none is a page of no entries: max=0 is not "no limit".
+const none = -2
+
 const noUser = "User not found"
 
 func (c *call) filter() (store.UserFilter, error) {
 	q := c.query
 	first, limit, err := c.page(100)
+	if limit == 0 {
+		limit = none
+	}
 	f := store.UserFilter{Search: q.Get("search"), Username: q.Get("username"), Email: q.Get("email"), FirstName: q.Get("firstName"), LastName: q.Get("lastName"),
 		Exact: q.Get("exact") == "true", First: first, Max: limit}
 	for name, into := range map[string]**bool{"enabled": &f.Enabled, "emailVerified": &f.EmailVerified} {
@@ -71,7 +77,7 @@ func (a *API) listUsers(c *call) error {
 // userAccess drives what the admin console lets a person edit.
 func (c *call) userAccess() map[string]bool {
 	edit := c.can("manage-users")
-	return map[string]bool{"manageGroupMembership": edit, "resetPassword": edit, "view": true, "mapRoles": edit, "impersonate": false, "manage": edit}
+	return map[string]bool{"manageGroupMembership": edit, "resetPassword": edit, "view": true, "mapRoles": edit, "impersonate": c.can("impersonation"), "manage": edit}
 }
 
 func (a *API) countUsers(c *call) error {

@@ -9,6 +9,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -93,6 +95,8 @@ func checkRealm(r *realm.Realm) error {
 		return &InvalidError{Text: "Realm name cannot be empty"}
 	case strings.Contains(r.Name, "/"):
 		return &InvalidError{Text: "Character '/' not allowed."}
+	case !slices.Contains([]string{"none", "external", "all"}, strings.ToLower(r.SSLRequired)):
+		return &InvalidError{Field: "sslRequired", Text: "has to be none, external or all"}
 	case realm.CheckName(r.Name) != nil:
 		return &InvalidError{Text: realm.ErrName.Error()}
 	}
@@ -125,7 +129,7 @@ func (m *Manager) CreateClient(ctx context.Context, in *realm.Realm, doc []byte)
 
 // newClient reads and completes a ClientRepresentation.
 func (m *Manager) newClient(in *realm.Realm, doc []byte, defaults, optionals []string) (store.NewClient, error) {
-	c := &realm.Client{Enabled: true, StandardFlow: true, FullScopeAllowed: true, Protocol: "openid-connect", AuthenticatorType: "client-secret",
+	c := &realm.Client{ClientID: unnamed, Enabled: true, StandardFlow: true, FullScopeAllowed: true, Protocol: "openid-connect", AuthenticatorType: "client-secret",
 		DefaultScopes: defaults, OptionalScopes: optionals, Attributes: map[string]string{"realm_client": "false"}}
 	x, err := rep.DecodeClient(doc, c)
 	if err != nil {
@@ -134,8 +138,11 @@ func (m *Manager) newClient(in *realm.Realm, doc []byte, defaults, optionals []s
 	if c.ID == "" {
 		c.ID = realm.NewID()
 	}
-	if c.ClientID == "" {
+	if c.ClientID == unnamed { // Keycloak accepts a client without a name; a blank one not
 		c.ClientID = c.ID
+	}
+	if c.WebOrigins == nil {
+		c.WebOrigins = originsOf(c.RedirectURIs)
 	}
 	c.RealmID = in.ID
 	n := store.NewClient{Client: c}
@@ -150,6 +157,22 @@ func (m *Manager) newClient(in *realm.Realm, doc []byte, defaults, optionals []s
 	}
 	nameMappers(c.Mappers)
 	return n, m.checkClient(c)
+}
+
+// unnamed is no possible client_id.
+const unnamed = "\x00"
+
+// originsOf: a client that names no web origins gets those of its redirect URIs.
+func originsOf(uris []string) []string {
+	out := []string{}
+	for _, uri := range uris {
+		u, err := url.Parse(strings.TrimSuffix(uri, "*"))
+		if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+			continue
+		}
+		out = withName(out, u.Scheme+"://"+u.Host)
+	}
+	return out
 }
 
 func withName(names []string, name string) []string {
@@ -176,12 +199,27 @@ func (m *Manager) checkClient(c *realm.Client) error {
 	if strings.TrimSpace(c.ClientID) == "" {
 		return &InvalidError{Text: "Client ID cannot be blank"}
 	}
+	if !validURL(c.RootURL, false) {
+		return &InvalidError{Text: "Root URL is not a valid URL"}
+	}
+	if !validURL(c.BaseURL, true) {
+		return &InvalidError{Text: "Base URL is not a valid URL"}
+	}
 	for _, uri := range c.RedirectURIs {
 		if err := oauth.CheckRegistration(uri, m.Loopback); err != nil {
 			return &InvalidError{Text: detail(err)}
 		}
 	}
 	return nil
+}
+
+// validURL accepts nothing, Keycloak's placeholders and http addresses.
+func validURL(s string, relative bool) bool {
+	if s == "" || strings.HasPrefix(s, "${") || (relative && strings.HasPrefix(s, "/")) {
+		return true
+	}
+	u, err := url.Parse(s)
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != ""
 }
 
 func detail(err error) string {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/mail"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/latchkey-id/latchkey/internal/password"
@@ -75,8 +76,13 @@ func checkUser(u *realm.User) error {
 	if n := utf8.RuneCountInString(u.Username); u.ServiceAccountClient == "" && (n < 3 || n > 255) {
 		return &InvalidError{Field: "username", Text: "error-invalid-length", Params: []any{"username", 3, 255}}
 	}
-	if strings.ContainsAny(u.Username, "<>&\"'$%!#?§,;:*~/\\|^=[]{}()`\x00\r\n\t ") {
+	if strings.ContainsFunc(u.Username, unicode.IsControl) || strings.ContainsAny(u.Username, "<>&\"'$%!#?§,;:*~/\\|^=[]{}()`\x00\r\n\t ") {
 		return &InvalidError{Field: "username", Text: "error-username-invalid-character", Params: []any{"username"}}
+	}
+	for field, v := range map[string]string{"firstName": u.FirstName, "lastName": u.LastName} {
+		if utf8.RuneCountInString(v) > 255 {
+			return &InvalidError{Field: field, Text: "error-invalid-length-too-long", Params: []any{field, nil, 255}}
+		}
 	}
 	return checkEmail(u.Email)
 }
@@ -153,9 +159,10 @@ func (m *Manager) SetPassword(ctx context.Context, in *realm.Realm, userID strin
 	if err != nil {
 		return err
 	}
-	if c.Type != "" && c.Type != "password" || c.Value == "" {
+	if c.Value == "" {
 		return &InvalidError{Text: "No password provided"}
 	}
+	c.Type = "password" // whatever the caller calls it, as with Keycloak
 	before := len(u.RequiredActions)
 	cred, err := m.credential(ctx, u, c)
 	if err != nil {

@@ -59,6 +59,18 @@ type Role struct {
 	ScopeParam  *bool               `json:"scopeParamRequired,omitempty"`
 }
 
+// DecodeRole reads a RoleRepresentation.
+func DecodeRole(doc []byte) (Role, error) {
+	var r Role
+	o, err := parse(doc)
+	if err != nil {
+		return r, err
+	}
+	err = o.fill("RoleRepresentation", []field{{"id", &r.ID}, {"name", &r.Name}, {"description", &r.Description}, {"composite", &r.Composite}, {"composites", &r.Composites},
+		{"clientRole", &r.ClientRole}, {"containerId", &r.ContainerID}, {"attributes", &r.Attributes}, {"scopeParamRequired", &r.ScopeParam}}, nil, nil)
+	return r, err
+}
+
 // Composites are the roles that a role contains, by name.
 type Composites struct {
 	Realm  []string            `json:"realm,omitempty"`

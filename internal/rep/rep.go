@@ -55,9 +55,12 @@ func parse(doc []byte) (*object, error) {
 	if err := checkDepth(doc); err != nil {
 		return nil, err
 	}
+	if !json.Valid(doc) {
+		return nil, fmt.Errorf("%w: it breaks off, or something stands behind it", ErrJSON)
+	}
 	dec := json.NewDecoder(bytes.NewReader(doc))
 	if t, err := dec.Token(); err != nil || t != json.Delim('{') {
-		return nil, fmt.Errorf("%w: %w", ErrJSON, orEOF(err))
+		return nil, fmt.Errorf("%w: an object is needed", ErrType)
 	}
 	o := &object{values: map[string]json.RawMessage{}, ends: map[string]int{}}
 	for dec.More() {
@@ -77,13 +80,6 @@ func parse(doc []byte) (*object, error) {
 		o.names, o.values[name], o.ends[name] = append(o.names, name), raw, end
 	}
 	return o, nil
-}
-
-func orEOF(err error) error {
-	if err == nil {
-		return io.ErrUnexpectedEOF
-	}
-	return err
 }
 
 func checkDepth(doc []byte) error {
@@ -131,7 +127,7 @@ func (o *object) fill(representation string, fields []field, kept []string, extr
 			}
 			(*extra)[name] = raw
 		default:
-			return &UnknownError{Representation: representation, Member: name, Column: o.ends[name] + 2}
+			return &UnknownError{Representation: representation, Member: name, Column: o.ends[name] + 4}
 		}
 	}
 	return nil

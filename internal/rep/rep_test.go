@@ -86,7 +86,7 @@ func TestRefusedDocuments(t *testing.T) {
 		name, doc string
 		want      error
 	}{
-		{"empty", "", ErrJSON}, {"a list", "[]", ErrJSON}, {"breaks off", `{"username":`, ErrJSON}, {"twice", `{"username":"a","username":"b"}`, ErrJSON},
+		{"empty", "", ErrJSON}, {"a list", "[]", ErrType}, {"something behind it", `{} {}`, ErrJSON}, {"no end", `{"username":"x"`, ErrJSON}, {"breaks off", `{"username":`, ErrJSON}, {"twice", `{"username":"a","username":"b"}`, ErrJSON},
 		{"wrong type", `{"username":1}`, ErrType}, {"too deep", `{"attributes":` + strings.Repeat("[", 100) + strings.Repeat("]", 100) + `}`, ErrJSON},
 	} {
 		t.Run(c.name, func(t *testing.T) {

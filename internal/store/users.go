@@ -24,7 +24,7 @@ type UserFilter struct {
 	Username, Email, FirstName, LastName string // a part of it, or all of it with Exact
 	Exact                                bool
 	Enabled, EmailVerified               *bool
-	First, Max                           int // Max 0 means 100, -1 no limit
+	First, Max                           int // Max 0 means 100, -1 no limit, anything below none
 }
 
 func (s *Store) insertUsers(ctx context.Context, tx *sql.Tx, a *Aggregate) error {
@@ -204,7 +204,7 @@ func (s *Store) Users(ctx context.Context, realmID string, f UserFilter) ([]*rea
 	case -1:
 		f.Max = 1 << 30
 	}
-	args = append(args, f.Max, f.First)
+	args = append(args, max(f.Max, 0), f.First)
 	found, err := list(ctx, s.read, scanUser, selectUser+"WHERE "+where+" ORDER BY username LIMIT $"+itoa(len(args)-1)+" OFFSET $"+itoa(len(args)), args...)
 	if err != nil {
 		return nil, err
