@@ -16,6 +16,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/latchkey-id/latchkey/internal/jose"
 	"github.com/latchkey-id/latchkey/internal/manage"
@@ -35,6 +36,7 @@ type API struct {
 	Issuer *token.Issuer
 	Origin func(r *http.Request) string
 	Logger *slog.Logger
+	Now    func() time.Time
 }
 
 // call is one request to a route: who asks, about which realm, with which

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"time"
 
 	"github.com/latchkey-id/latchkey/internal/realm"
 	"github.com/latchkey-id/latchkey/internal/rep"
@@ -22,6 +23,9 @@ func userRoutes() []route {
 		{http.MethodPut, "realms/{realm}/users/{user}", edit, (*API).updateUser},
 		{http.MethodDelete, "realms/{realm}/users/{user}", edit, (*API).deleteUser},
 		{http.MethodPut, "realms/{realm}/users/{user}/reset-password", edit, (*API).resetPassword},
+		{http.MethodGet, "realms/{realm}/attack-detection/brute-force/users/{user}", view, (*API).showFailures},
+		{http.MethodDelete, "realms/{realm}/attack-detection/brute-force/users/{user}", edit, (*API).clearFailures},
+		{http.MethodDelete, "realms/{realm}/attack-detection/brute-force/users", edit, (*API).clearFailures},
 		{http.MethodPost, "realms/{realm}/users/{user}/logout", edit, (*API).logoutUser},
 		{http.MethodGet, "realms/{realm}/users/{user}/role-mappings/realm", view, (*API).listRealmMappings},
 		{http.MethodPost, "realms/{realm}/users/{user}/role-mappings/realm", edit, (*API).addMappings},
@@ -273,4 +277,31 @@ func (a *API) mayGive(c *call, r *realm.Role) error {
 		return errForbidden
 	}
 	return nil
+}
+
+func (a *API) showFailures(c *call) error {
+	f, err := a.Store.FailedLogins(c.ctx(), c.realm.ID, c.path["user"])
+	if err != nil {
+		return err
+	}
+	ip := f.LastIP
+	if ip == "" {
+		ip = "n/a"
+	}
+	return c.json(map[string]any{"numFailures": f.Count, "numTemporaryLockouts": f.Lockouts, "numSecondaryAuthFailures": 0, "disabled": a.Now().Before(f.LockedUntil),
+		"lastIPFailure": ip, "lastFailure": millis(f.LastAt), "failedLoginNotBefore": millis(f.LockedUntil) / 1000})
+}
+
+func millis(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMilli()
+}
+
+func (a *API) clearFailures(c *call) error {
+	if err := a.Store.ClearFailedLogins(c.ctx(), c.realm.ID, c.path["user"]); err != nil {
+		return err
+	}
+	return c.noContent()
 }

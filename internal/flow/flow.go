@@ -24,7 +24,6 @@ type Facts struct {
 	Credentials []string // kinds of the user's credentials
 	Session     *realm.Session
 	Request     *realm.AuthRequest
-	Failed      realm.FailedLogins
 	Now         time.Time
 	NotActing   bool // the user takes no part: client_credentials
 }
@@ -122,7 +121,7 @@ func SessionLimits(r *realm.Realm, s *realm.Session) (idle, most time.Duration) 
 // one place for every grant; the checks stand in their order.
 func MayIssue(f Facts) error {
 	for _, check := range []func(Facts) error{
-		realmEnabled, clientEnabled, userEnabled, notLocked, sessionAlive, notBefore, policiesEnforced,
+		realmEnabled, clientEnabled, userEnabled, sessionAlive, notBefore, policiesEnforced,
 	} {
 		if err := check(f); err != nil {
 			return err
@@ -151,13 +150,6 @@ func userEnabled(f Facts) error {
 	}
 	if !f.User.Enabled {
 		return oauth.Refuse(oauth.UserDisabled, "")
-	}
-	return nil
-}
-
-func notLocked(f Facts) error {
-	if f.Realm.BruteForce.Protected && f.Now.Before(f.Failed.LockedUntil) {
-		return oauth.Refuse(oauth.AccountLocked, "")
 	}
 	return nil
 }

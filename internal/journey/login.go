@@ -60,7 +60,7 @@ func (j *Journey) again(w http.ResponseWriter, r *http.Request, v *Visit, a Atte
 
 // Check finds the user that a name and a password belong to. Reasons:
 // WrongCredentials (also for an unknown user, at the same cost),
-// AccountDisabled (only with the right password), HashingBusy.
+// AccountLocked (in the same words), AccountDisabled (only with the right password), HashingBusy.
 func (j *Journey) Check(ctx context.Context, in *realm.Realm, username, pw string) (*realm.User, error) {
 	user, err := j.find(ctx, in, username)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
@@ -76,18 +76,52 @@ func (j *Journey) Check(ctx context.Context, in *realm.Realm, username, pw strin
 	if c == nil {
 		return nil, j.nobody(ctx, pw, "the user has no password")
 	}
+	if locked, err := j.countAttempt(ctx, in, user); err != nil {
+		return nil, err
+	} else if locked {
+		return nil, j.locked(ctx, pw)
+	}
+	return j.verify(ctx, in, user, *c, pw)
+}
+
+// verify looks at the password itself.
+func (j *Journey) verify(ctx context.Context, in *realm.Realm, user *realm.User, c realm.Credential, pw string) (*realm.User, error) {
 	ok, rehash, err := j.Passwords.Verify(ctx, pw, password.Hash{Data: c.Data, Secret: c.Secret})
 	switch {
 	case err != nil:
 		return nil, busy(err)
 	case !ok:
 		return nil, oauth.RefuseBecause(oauth.WrongCredentials, errors.New("wrong password"))
-	case !user.Enabled:
+	}
+	if in.BruteForce.Protected {
+		if err := j.Store.ClearFailedLogins(ctx, in.ID, user.ID); err != nil {
+			return nil, err
+		}
+	}
+	if !user.Enabled {
 		return nil, oauth.Refuse(oauth.AccountDisabled, "")
-	case rehash:
-		return user, j.rehash(ctx, user, *c, pw)
+	}
+	if rehash {
+		return user, j.rehash(ctx, user, c, pw)
 	}
 	return user, nil
+}
+
+// countAttempt counts before the password is looked at (S-83).
+func (j *Journey) countAttempt(ctx context.Context, in *realm.Realm, user *realm.User) (locked bool, err error) {
+	if !in.BruteForce.Protected {
+		return false, nil
+	}
+	return j.Store.CountLoginAttempt(ctx, in.ID, user.ID, web.RealIP(ctx), in.BruteForce)
+}
+
+// locked costs and reads like a wrong password: a lock must not tell that the
+// account exists.
+func (j *Journey) locked(ctx context.Context, pw string) error {
+	if err := j.Passwords.VerifyNobody(ctx, pw); err != nil {
+		return busy(err)
+	}
+	return oauth.Refuse(oauth.AccountLocked, "")
 }
 
 // find takes a username, or an e-mail address where the realm allows it. Blanks

@@ -47,7 +47,7 @@ func (m *Manager) build(ctx context.Context, doc []byte, strict bool) (*builder,
 	r.Enabled = false // Keycloak's default of a realm that does not say
 	if strict {
 		r.Attributes[realm.ProfileAttribute] = realm.ProfileStrict
-		r.Enabled = true
+		r.Enabled, r.BruteForce.Protected = true, true
 	}
 	file, err := rep.DecodeFile(doc, r)
 	if err != nil {

@@ -146,7 +146,7 @@ func TestImportRefuses(t *testing.T) {
 }
 
 func TestEveryWeakerSettingIsNamed(t *testing.T) {
-	doc := `{"realm":"x","bruteForceProtected":true,"verifyEmail":true,"passwordPolicy":"length(8)","browserFlow":"mine",
+	doc := `{"realm":"x","bruteForceProtected":true,"permanentLockout":true,"verifyEmail":true,"passwordPolicy":"length(8)","browserFlow":"mine",
 		"clients":[{"clientId":"a","consentRequired":true},{"clientId":"b","authenticationFlowBindingOverrides":{"browser":"x"}}],
 		"users":[{"username":"bob","credentials":[{"type":"otp","secretData":"{}","credentialData":"{}"}],"requiredActions":["CONFIGURE_TOTP"]}]}`
 	_, _, err := manager(t).Import(t.Context(), []byte(doc), nil)
@@ -154,7 +154,7 @@ func TestEveryWeakerSettingIsNamed(t *testing.T) {
 	if !ok {
 		t.Fatal(err)
 	}
-	want := []string{"bruteForceProtected", "verifyEmail", "passwordPolicy", "browserFlow", "clients[a].consentRequired", "clients[b].authenticationFlowBindingOverrides",
+	want := []string{"permanentLockout", "verifyEmail", "passwordPolicy", "browserFlow", "clients[a].consentRequired", "clients[b].authenticationFlowBindingOverrides",
 		"users[bob].requiredActions[CONFIGURE_TOTP]", "users[bob].credentials[otp]"}
 	slices.Sort(want)
 	slices.Sort(e.Paths)
@@ -250,7 +250,7 @@ func TestClientsMadeByAMinimalPost(t *testing.T) {
 		t.Errorf("a secret of %d characters, %v", len(secret), err)
 	}
 	strict, err := m.CreateRealm(t.Context(), json.RawMessage(`{"realm":"y"}`), true)
-	if err != nil || !strict.Strict() || !strict.On(realm.RequirePKCE, nil) || r.On(realm.RequirePKCE, nil) {
+	if err != nil || !strict.Strict() || !strict.On(realm.RequirePKCE, nil) || !strict.BruteForce.Protected || r.BruteForce.Protected || r.On(realm.RequirePKCE, nil) {
 		t.Errorf("profiles: %v", err)
 	}
 }

@@ -137,7 +137,7 @@ func wire(cfg Config, pool *password.Pool) *Provider {
 		&discovery.Documents{Realms: realms, Store: cfg.Store, Keys: keeper, Logger: log, Errors: json},
 		&logout.Endpoint{Realms: realms, Store: cfg.Store, Keys: keeper, Issuer: issuer, Clients: clients, Cookies: cookies, Seal: cfg.Seal, Audit: events,
 			Logger: log, Now: cfg.Now, PageErrors: page, JSONErrors: json},
-		&adminapi.API{Store: cfg.Store, Manage: manager, Issuer: issuer, Origin: realms.Origin, Logger: log},
+		&adminapi.API{Store: cfg.Store, Manage: manager, Issuer: issuer, Origin: realms.Origin, Logger: log, Now: cfg.Now},
 		&login.Setup{Manage: manager, Errors: page},
 	} {
 		surface.Mount(mux)

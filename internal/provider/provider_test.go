@@ -472,6 +472,41 @@ func TestAPolicyThatIsNotEnforcedRefusesTheLogin(t *testing.T) {
 	}
 }
 
+// I9: however many try side by side, no more than the limit are looked at.
+func TestI9LockoutHoldsUnderParallelTries(t *testing.T) {
+	s := start(t, nil)
+	if err := s.manage.UpdateRealm(t.Context(), "lenient", []byte(`{"bruteForceProtected":true,"failureFactor":5,"quickLoginCheckMilliSeconds":0,"waitIncrementSeconds":60}`)); err != nil {
+		t.Fatal(err)
+	}
+	try := func(pw string) answer {
+		return s.token("lenient", url.Values{"grant_type": {"password"}, "username": {"alice"}, "password": {pw}})
+	}
+	var wg sync.WaitGroup
+	for range 60 {
+		wg.Go(func() { wantError(t, try("wrong"), 400, "invalid_grant", "Invalid user credentials") })
+	}
+	wg.Wait()
+	looked := 0
+	for line := range strings.Lines(s.log.String()) {
+		if strings.Contains(line, "msg=event") && strings.Contains(line, "wrong password") {
+			looked++
+		}
+	}
+	if looked != 5 {
+		t.Errorf("%d passwords were looked at, the limit is 5", looked)
+	}
+	wantError(t, try(alicesPass), 400, "invalid_grant", "Invalid user credentials")
+	c := s.browser()
+	if a := s.send(c, http.MethodPost, formAction(t, s.get(c, s.authURL("lenient", nil))), url.Values{"username": {"alice"}, "password": {alicesPass}}); a.status != 200 ||
+		!strings.Contains(a.body, "Invalid username or password.") {
+		t.Errorf("the page: %d", a.status)
+	}
+	s.clock.move(61 * time.Second)
+	if a := try(alicesPass); a.status != 200 {
+		t.Errorf("after the wait: %d %s", a.status, a.body)
+	}
+}
+
 func BenchmarkDiscovery(b *testing.B) {
 	s := start(b, nil)
 	c := &http.Client{}

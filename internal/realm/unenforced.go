@@ -59,8 +59,8 @@ func ClientUnenforced(c *Client) []string {
 // RealmUnenforced gives the paths of a realm's own settings that refuse logins.
 func RealmUnenforced(r *Realm) []string {
 	var paths []string
-	if r.BruteForce.Protected {
-		paths = append(paths, "bruteForceProtected")
+	if r.BruteForce.Protected && r.BruteForce.PermanentLockout {
+		paths = append(paths, "permanentLockout")
 	}
 	if r.VerifyEmail {
 		paths = append(paths, "verifyEmail")

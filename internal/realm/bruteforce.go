@@ -1,0 +1,31 @@
+package realm
+
+import "time"
+
+// Count is what one more wrong password makes of an account's failures, with
+// Keycloak's rules: a pause longer than MaxDeltaTime starts anew; every
+// FailureFactor failures the account waits longer, at most MaxFailureWait; two
+// tries within QuickLoginCheckMillis wait at least MinimumQuickLoginWait.
+func (b BruteForce) Count(f FailedLogins, now time.Time) FailedLogins {
+	if f.Count > 0 && now.Sub(f.LastAt) > Seconds(b.MaxDeltaTime) {
+		f = FailedLogins{}
+	}
+	quick := f.Count > 0 && now.Sub(f.LastAt) < time.Duration(b.QuickLoginCheckMillis)*time.Millisecond
+	f.Count, f.LastAt = f.Count+1, now
+	wait := b.wait(f.Count)
+	if quick && wait == 0 {
+		wait = Seconds(b.MinimumQuickLoginWait)
+	}
+	if wait = min(wait, Seconds(b.MaxFailureWait)); wait > 0 {
+		f.LockedUntil, f.Lockouts = now.Add(wait), f.Lockouts+1
+	}
+	return f
+}
+
+func (b BruteForce) wait(count int) time.Duration {
+	factor := max(b.FailureFactor, 1)
+	if b.Strategy == "LINEAR" {
+		return Seconds(max(b.WaitIncrement*(1+count-factor), 0))
+	}
+	return Seconds(b.WaitIncrement * (count / factor))
+}
