@@ -68,6 +68,7 @@ type Metadata struct {
 	Issuer              string   `json:"issuer"`
 	Authorization       string   `json:"authorization_endpoint"`
 	Token               string   `json:"token_endpoint"`
+	Introspection       string   `json:"introspection_endpoint"`
 	Userinfo            string   `json:"userinfo_endpoint"`
 	EndSession          string   `json:"end_session_endpoint"`
 	JWKS                string   `json:"jwks_uri"`
@@ -86,11 +87,14 @@ type Metadata struct {
 	RequestParameter    bool     `json:"request_parameter_supported"`
 	RequestURIParameter bool     `json:"request_uri_parameter_supported"`
 	ChallengeMethods    []string `json:"code_challenge_methods_supported"`
+	Revocation          string   `json:"revocation_endpoint"`
+	IntrospectionAuth   []string `json:"introspection_endpoint_auth_methods_supported"`
+	RevocationAuth      []string `json:"revocation_endpoint_auth_methods_supported"`
 	IssInResponse       bool     `json:"authorization_response_iss_parameter_supported"`
 }
 
 func document(at urls.Realm, in *realm.Realm, scopes []*realm.ClientScope) Metadata {
-	m := Metadata{Issuer: at.Issuer(), Authorization: at.Auth(), Token: at.Token(), Userinfo: at.Userinfo(), EndSession: at.Logout(), JWKS: at.Certs(),
+	m := Metadata{Issuer: at.Issuer(), Authorization: at.Auth(), Token: at.Token(), Introspection: at.Introspect(), Revocation: at.Revoke(), Userinfo: at.Userinfo(), EndSession: at.Logout(), JWKS: at.Certs(),
 		GrantTypes: []string{"authorization_code", "client_credentials", "implicit", "password", "refresh_token"}, ACRValues: []string{"0", "1"},
 		// Implicit and hybrid are listed as Keycloak lists them, and off per client.
 		ResponseTypes:     []string{"code", "none", "id_token", "token", "id_token token", "code id_token", "code token", "code id_token token"},
@@ -99,6 +103,8 @@ func document(at urls.Realm, in *realm.Realm, scopes []*realm.ClientScope) Metad
 		IDTokenAlgorithms: []string{keys.SignatureAlgorithm(in)},
 		ResponseModes:     []string{"query", "fragment", "form_post"},
 		TokenAuthMethods:  []string{"client_secret_basic", "client_secret_post"},
+		IntrospectionAuth: []string{"client_secret_basic", "client_secret_post"},
+		RevocationAuth:    []string{"client_secret_basic", "client_secret_post"},
 		Claims:            []string{"iss", "sub", "aud", "exp", "iat", "auth_time", "name", "given_name", "family_name", "preferred_username", "email", "acr", "azp", "nonce"},
 		ClaimTypes:        []string{"normal"},
 		Scopes:            []string{token.OpenID},

@@ -18,6 +18,9 @@ func (e *Endpoint) password(ctx context.Context, q *request) (*token.Response, e
 	if !q.client.DirectAccessGrants || q.realm.On(realm.NoPasswordGrant, q.client) {
 		return nil, oauth.Refuse(oauth.DirectGrantDisabled, "")
 	}
+	if q.client.ConsentRequired { // nobody is there to be asked
+		return nil, oauth.Refuse(oauth.GrantNeedsConsent, "")
+	}
 	scopes, err := e.scopes(ctx, q, q.form.Get("scope"))
 	if err != nil {
 		return nil, err

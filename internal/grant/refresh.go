@@ -15,7 +15,7 @@ import (
 // the last time is looked at again (S-33); rotation, reuse and the successor are
 // one transaction in the store.
 func (e *Endpoint) refreshToken(ctx context.Context, q *request) (*token.Response, error) {
-	if q.form.Get("refresh_token") == "" {
+	if !q.form.Has("refresh_token") {
 		return nil, oauth.Refuse(oauth.RefreshMissing, "")
 	}
 	sent, err := e.Issuer.ParseRefresh(ctx, q.realm, q.at.Origin, q.form.Get("refresh_token"))

@@ -117,9 +117,19 @@ const (
 	DirectGrantDisabled    Reason = "direct_access_grants_disabled"
 	InvalidUserCredentials Reason = "invalid_user_credentials"
 	UsernameMissing        Reason = "username_missing"
+	GrantNeedsConsent      Reason = "grant_needs_consent"
 	GrantAccountDisabled   Reason = "grant_account_disabled"
 	ServiceAccountDisabled Reason = "service_account_disabled"
 	ServiceAccountPublic   Reason = "service_account_public_client"
+
+	// introspection and revocation
+	IntrospectClientFailed Reason = "introspection_client_failed"
+	IntrospectClientPublic Reason = "introspection_client_public"
+	IntrospectTokenMissing Reason = "introspection_token_missing"
+	IntrospectTokenType    Reason = "introspection_token_type"
+	RevokeTokenMissing     Reason = "revocation_token_missing"
+	RevokeTokenType        Reason = "revocation_token_type"
+	RevokeWrongClient      Reason = "revocation_of_another_client"
 
 	// userinfo
 	TokenMissing       Reason = "token_missing"
@@ -233,9 +243,18 @@ var answers = map[Reason]Answer{
 	DirectGrantDisabled:    {"unauthorized_client", statusBadRequest, "Client not allowed for direct access grants"},
 	InvalidUserCredentials: {"invalid_grant", statusBadRequest, "Invalid user credentials"},
 	UsernameMissing:        {"invalid_request", statusUnauthorized, "Missing parameter: username"},
+	GrantNeedsConsent:      {"invalid_client", statusBadRequest, "Client requires user consent"},
 	GrantAccountDisabled:   {"invalid_grant", statusBadRequest, "Account disabled"},
 	ServiceAccountDisabled: {"unauthorized_client", statusUnauthorized, "Client not enabled to retrieve service account"},
 	ServiceAccountPublic:   {"unauthorized_client", statusUnauthorized, "Public client not allowed to retrieve service account"},
+
+	IntrospectClientFailed: {"invalid_client", statusUnauthorized, "Client authentication failed."},
+	IntrospectClientPublic: {"invalid_request", statusForbidden, "Client not allowed."},
+	IntrospectTokenMissing: {"invalid_request", statusBadRequest, "Token not provided."},
+	IntrospectTokenType:    {"invalid_request", statusBadRequest, "Unsupported token type."},
+	RevokeTokenMissing:     {"invalid_request", statusBadRequest, "Token not provided"},
+	RevokeTokenType:        {"unsupported_token_type", statusBadRequest, "Unsupported token type"},
+	RevokeWrongClient:      {"invalid_request", statusBadRequest, "Unmatching clients"},
 
 	TokenMissing:       {"", statusUnauthorized, ""},
 	TokenInvalid:       {"invalid_token", statusUnauthorized, "Token verification failed"},

@@ -22,6 +22,7 @@ import (
 	"github.com/latchkey-id/latchkey/internal/clientauth"
 	"github.com/latchkey-id/latchkey/internal/discovery"
 	"github.com/latchkey-id/latchkey/internal/grant"
+	"github.com/latchkey-id/latchkey/internal/introspect"
 	"github.com/latchkey-id/latchkey/internal/journey"
 	"github.com/latchkey-id/latchkey/internal/keys"
 	"github.com/latchkey-id/latchkey/internal/login"
@@ -134,6 +135,7 @@ func wire(cfg Config, pool *password.Pool) *Provider {
 		pages,
 		&grant.Endpoint{Realms: realms, Store: cfg.Store, Clients: clients, Issuer: issuer, Passwords: steps, Audit: events, Logger: log, Now: cfg.Now, Errors: json},
 		&userinfo.Endpoint{Realms: realms, Store: cfg.Store, Issuer: issuer, Logger: log, Errors: json},
+		&introspect.Endpoint{Realms: realms, Store: cfg.Store, Clients: clients, Issuer: issuer, Logger: log, Errors: json},
 		&discovery.Documents{Realms: realms, Store: cfg.Store, Keys: keeper, Logger: log, Errors: json},
 		&logout.Endpoint{Realms: realms, Store: cfg.Store, Keys: keeper, Issuer: issuer, Clients: clients, Cookies: cookies, Seal: cfg.Seal, Audit: events,
 			Logger: log, Now: cfg.Now, PageErrors: page, JSONErrors: json},

@@ -507,6 +507,56 @@ func TestI9LockoutHoldsUnderParallelTries(t *testing.T) {
 	}
 }
 
+func TestIntrospectionAndRevocation(t *testing.T) {
+	s := start(t, nil)
+	ask := func(realm, endpoint, client, token string, more url.Values) answer {
+		form := url.Values{"client_id": {client}, "client_secret": {appSecret}, "token": {token}}
+		for k, v := range more {
+			form[k] = v
+		}
+		return s.send(s.browser(), http.MethodPost, s.oidc(realm, endpoint), form)
+	}
+	tokens := s.exchange("strict", s.code(s.browser(), "strict", nil))
+	access, refresh := tokens.text("access_token"), tokens.text("refresh_token")
+	refreshHint := url.Values{"token_type_hint": {"refresh_token"}}
+	if a := ask("strict", "token/introspect", "app", access, nil); a.json["active"] != true || a.text("username") != "alice" || a.text("client_id") != "app" {
+		t.Errorf("its own token in the strict profile: %s", a.body)
+	}
+	if a := ask("strict", "token/introspect", "app", refresh, refreshHint); a.json["active"] != true || a.json["reuse_id"] != nil {
+		t.Errorf("its own refresh token: %s", a.body)
+	}
+	for name, a := range map[string]answer{
+		"another client":                  ask("strict", "token/introspect", "other", access, nil),
+		"another client, a refresh token": ask("strict", "token/introspect", "other", refresh, refreshHint),
+		"another realm":                   ask("lenient", "token/introspect", "app", access, nil),
+		"nonsense":                        ask("strict", "token/introspect", "app", "x.y.z", nil),
+		"an ID token":                     ask("strict", "token/introspect", "app", tokens.text("id_token"), nil),
+		"its own, which Keycloak's profile hides": ask("lenient", "token/introspect", "app", s.exchange("lenient", s.code(s.browser(), "lenient", nil)).text("access_token"), nil),
+	} {
+		if a.status != 200 || strings.TrimSpace(a.body) != `{"active":false}` {
+			t.Errorf("%s: %d %s", name, a.status, a.body)
+		}
+	}
+	wantError(t, ask("strict", "token/introspect", "app", access, url.Values{"client_secret": {"wrong"}}), 401, "invalid_client", "Client authentication failed.")
+	wantError(t, ask("strict", "token/introspect", "spa", access, nil), 403, "invalid_request", "Client not allowed.")
+	wantError(t, ask("strict", "revoke", "other", access, nil), 400, "invalid_request", "Unmatching clients")
+	wantError(t, ask("strict", "revoke", "other", refresh, nil), 400, "invalid_request", "Unmatching clients")
+	if a := ask("strict", "revoke", "app", access, nil); a.status != 200 || a.body != "" {
+		t.Errorf("revoke: %d %s", a.status, a.body)
+	}
+	if a := s.get(s.browser(), s.oidc("strict", "userinfo"), "Authorization", "Bearer "+access); a.status != 401 {
+		t.Errorf("a revoked token at userinfo: %d", a.status)
+	}
+	next := s.refresh("strict", refresh)
+	if next.status != 200 {
+		t.Errorf("the refresh token lives on: %s", next.body)
+	}
+	ask("strict", "revoke", "app", next.text("refresh_token"), nil)
+	if a := s.refresh("strict", next.text("refresh_token")); a.status != 400 {
+		t.Errorf("a revoked refresh token: %d", a.status)
+	}
+}
+
 func BenchmarkDiscovery(b *testing.B) {
 	s := start(b, nil)
 	c := &http.Client{}

@@ -277,7 +277,7 @@ func (i *Issuer) subject(ctx context.Context, g Grant) (*subject, error) {
 		return nil, err
 	}
 	s := &subject{user: g.User, client: g.Client, session: g.Session, notes: g.Notes, acr: g.ACR}
-	if g.Session != nil {
+	if g.Session != nil && g.Session.TokenHash != nil { // nobody was at a browser otherwise
 		s.auth = g.Session.AuthTime.Unix()
 	}
 	if s.roles, err = i.named(ctx, g.Realm.ID, have, table); err != nil {

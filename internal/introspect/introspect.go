@@ -1,0 +1,224 @@
+// Package introspect is token introspection (RFC 7662) and revocation (RFC
+// 7009): what a token is worth now, and the end of one.
+//
+// It verifies nothing itself: token does. Only a client that proved who it is may
+// ask, and only about tokens that name it. provider mounts it.
+package introspect
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"slices"
+
+	"github.com/latchkey-id/latchkey/internal/clientauth"
+	"github.com/latchkey-id/latchkey/internal/jose"
+	"github.com/latchkey-id/latchkey/internal/oauth"
+	"github.com/latchkey-id/latchkey/internal/realm"
+	"github.com/latchkey-id/latchkey/internal/store"
+	"github.com/latchkey-id/latchkey/internal/token"
+	"github.com/latchkey-id/latchkey/internal/urls"
+	"github.com/latchkey-id/latchkey/internal/web"
+)
+
+// Realms resolves the realm of a request and the origin it came to.
+type Realms interface {
+	Resolve(r *http.Request) (*realm.Realm, urls.Realm, error)
+}
+
+// Endpoint is both endpoints.
+type Endpoint struct {
+	Realms  Realms
+	Store   *store.Store
+	Clients *clientauth.Authenticator
+	Issuer  *token.Issuer
+	Logger  *slog.Logger
+	Errors  web.ErrorWriter
+}
+
+// Mount registers the routes.
+func (e *Endpoint) Mount(mux *http.ServeMux) {
+	post := func(h web.Handler, others map[string]http.HandlerFunc) http.HandlerFunc {
+		others[http.MethodPost] = web.Adapt(h, e.Errors)
+		return web.Methods(others)
+	}
+	mux.HandleFunc(urls.IntrospectPattern, post(e.introspect, map[string]http.HandlerFunc{}))
+	mux.HandleFunc(urls.RevokePattern, post(e.revoke, map[string]http.HandlerFunc{http.MethodOptions: web.Preflight("POST, OPTIONS")}))
+}
+
+// asked is one request at either endpoint.
+type asked struct {
+	realm  *realm.Realm
+	at     urls.Realm
+	client *realm.Client
+	form   url.Values
+}
+
+func (e *Endpoint) ask(w http.ResponseWriter, r *http.Request) (*asked, error) {
+	in, at, err := e.Realms.Resolve(r)
+	if err != nil {
+		return nil, err
+	}
+	form, err := web.ParseForm(w, r)
+	if err != nil {
+		return nil, err
+	}
+	if err := web.Single(form); err != nil {
+		return nil, err
+	}
+	c, err := e.Clients.Authenticate(r.Context(), r, form, in)
+	return &asked{realm: in, at: at, client: c, form: form}, err
+}
+
+// introspect answers active:false for everything that the asking client may not
+// know: "the authorization server ... SHOULD NOT include any additional
+// information about an inactive token" (RFC 7662, section 2.2).
+func (e *Endpoint) introspect(w http.ResponseWriter, r *http.Request) error {
+	q, err := e.ask(w, r)
+	switch reason := oauth.ReasonOf(err); {
+	case err == nil:
+	case slices.Contains([]oauth.Reason{oauth.WrongSecret, oauth.UnknownClient, oauth.ClientDisabled, oauth.MissingClient, oauth.UnsupportedClientAuth}, reason):
+		return oauth.RefuseBecause(oauth.IntrospectClientFailed, err)
+	default:
+		return err
+	}
+	if q.client.Public {
+		return oauth.Refuse(oauth.IntrospectClientPublic, "")
+	}
+	if !q.form.Has("token") {
+		return oauth.Refuse(oauth.IntrospectTokenMissing, "")
+	}
+	if hint := q.form.Get("token_type_hint"); hint != "" && hint != "access_token" && hint != "refresh_token" {
+		return oauth.Refuse(oauth.IntrospectTokenType, "")
+	}
+	claims, err := e.claims(r.Context(), q)
+	if err != nil {
+		return err
+	}
+	return web.WriteJSON(w, http.StatusOK, claims)
+}
+
+func (e *Endpoint) claims(ctx context.Context, q *asked) (map[string]any, error) {
+	inactive := map[string]any{"active": false}
+	if q.form.Get("token_type_hint") == "refresh_token" {
+		return e.refreshClaims(ctx, q, inactive)
+	}
+	a, err := e.Issuer.Verify(ctx, q.realm, q.at.Origin, q.form.Get("token"))
+	if isRefusal(err) {
+		return inactive, nil
+	}
+	if err != nil || !mayKnow(q, a) {
+		return inactive, err
+	}
+	out := a.Token.Claims
+	out["active"], out["client_id"], out["username"], out["token_type"] = true, a.Client.ClientID, a.User.Username, "Bearer"
+	return out, nil
+}
+
+// mayKnow: 26.7 tells a client only of tokens whose audience it is; the strict
+// profile also of its own.
+func mayKnow(q *asked, a *token.Access) bool {
+	if slices.Contains(a.Token.Audience(), q.client.ClientID) || q.client.Attributes["allow.token.introspection.without.audience.check"] == "true" {
+		return true
+	}
+	return q.realm.On(realm.IntrospectOwn, q.client) && a.Client.ID == q.client.ID
+}
+
+func (e *Endpoint) refreshClaims(ctx context.Context, q *asked, inactive map[string]any) (map[string]any, error) {
+	t, f, err := e.family(ctx, q)
+	if isRefusal(err) {
+		return inactive, nil
+	}
+	if err != nil || t.ClientID != q.client.ClientID || !f.RevokedAt.IsZero() || f.Generation != t.Generation {
+		return inactive, err
+	}
+	out := t.Claims.Claims
+	delete(out, "reuse_id")
+	out["active"], out["client_id"], out["token_type"] = true, t.ClientID, "Refresh"
+	return out, nil
+}
+
+func (e *Endpoint) family(ctx context.Context, q *asked) (*token.Refresh, *realm.RefreshFamily, error) {
+	t, err := e.Issuer.ParseRefresh(ctx, q.realm, q.at.Origin, q.form.Get("token"))
+	if err != nil {
+		return nil, nil, err
+	}
+	f, err := e.Store.RefreshFamily(ctx, q.realm.ID, t.FamilyID)
+	if errors.Is(err, store.ErrNotFound) {
+		err = oauth.RefuseBecause(oauth.RefreshInvalid, err)
+	}
+	return t, f, err
+}
+
+func isRefusal(err error) bool {
+	_, ok := errors.AsType[*oauth.Error](err)
+	return ok
+}
+
+// revoke ends a token of the asking client. What is no token of anybody's is 200
+// as well: "invalid tokens do not cause an error response since the client cannot
+// handle such an error in a reasonable way" (RFC 7009, section 2.2).
+func (e *Endpoint) revoke(w http.ResponseWriter, r *http.Request) error {
+	q, err := e.ask(w, r)
+	if err != nil {
+		return err
+	}
+	if err := web.AllowOrigin(w, r, token.WebOrigins(q.client)); err != nil {
+		return err
+	}
+	if q.form.Get("token") == "" {
+		return oauth.Refuse(oauth.RevokeTokenMissing, "")
+	}
+	_, claims, err := jose.Unverified(q.form.Get("token"))
+	if err != nil {
+		return e.nothingToRevoke(w)
+	}
+	switch claims["typ"] { // chooses where to look; each of them verifies
+	case "ID":
+		return oauth.Refuse(oauth.RevokeTokenType, "")
+	case "Refresh":
+		err = e.revokeRefresh(r.Context(), q)
+	default:
+		err = e.revokeAccess(r.Context(), q)
+	}
+	if isRefusal(err) && oauth.ReasonOf(err) != oauth.RevokeWrongClient {
+		return e.nothingToRevoke(w)
+	}
+	if err != nil {
+		return err // a store that fails is no 200 (CVE-2020-15223)
+	}
+	web.NoStore(w)
+	w.WriteHeader(http.StatusOK)
+	return nil
+}
+
+func (e *Endpoint) nothingToRevoke(w http.ResponseWriter) error {
+	web.NoStore(w)
+	return web.WriteJSON(w, http.StatusOK, map[string]string{"error": "invalid_token", "error_description": "Invalid token"})
+}
+
+// revokeRefresh ends the client's part of the session.
+func (e *Endpoint) revokeRefresh(ctx context.Context, q *asked) error {
+	t, f, err := e.family(ctx, q)
+	if err != nil {
+		return err
+	}
+	if f.ClientID != q.client.ID || t.ClientID != q.client.ClientID {
+		return oauth.Refuse(oauth.RevokeWrongClient, "")
+	}
+	return e.Store.EndClientSession(ctx, q.realm.ID, f.SessionID, f.ClientID)
+}
+
+func (e *Endpoint) revokeAccess(ctx context.Context, q *asked) error {
+	a, err := e.Issuer.Verify(ctx, q.realm, q.at.Origin, q.form.Get("token"))
+	if err != nil {
+		return err
+	}
+	if a.Client.ID != q.client.ID {
+		return oauth.Refuse(oauth.RevokeWrongClient, "")
+	}
+	until, _ := a.Token.Time("exp") // Verify has seen to it
+	return e.Store.RevokeToken(ctx, q.realm.ID, a.Token.Text("jti"), until)
+}
