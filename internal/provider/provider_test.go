@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -504,6 +505,30 @@ func TestI9LockoutHoldsUnderParallelTries(t *testing.T) {
 	s.clock.move(61 * time.Second)
 	if a := try(alicesPass); a.status != 200 {
 		t.Errorf("after the wait: %d %s", a.status, a.body)
+	}
+}
+
+// S-82: neither words nor time tell whether a user exists. The bound is wide
+// because machines are noisy; leaving the hash out would be ten times faster.
+func TestS82UnknownUsersCostTheSame(t *testing.T) {
+	s := start(t, func(c *provider.Config) { c.Cost = password.Cost{MemoryKiB: 7168, Time: 2, Threads: 1} })
+	if _, err := s.manage.CreateRealm(t.Context(), []byte(`{"realm":"costly","enabled":true,"clients":[{"clientId":"app","secret":"`+appSecret+`","directAccessGrantsEnabled":true}],
+		"users":[{"username":"alice","enabled":true,"credentials":[{"type":"password","value":"x"}]},{"username":"nopassword","enabled":true}]}`), false); err != nil {
+		t.Fatal(err)
+	}
+	took := map[string][]time.Duration{}
+	for range 15 {
+		for _, name := range []string{"alice", "nobody", "nopassword", "service-account-app"} {
+			began := time.Now()
+			wantError(t, s.token("costly", url.Values{"grant_type": {"password"}, "username": {name}, "password": {"wrong"}}), 400, "invalid_grant", "Invalid user credentials")
+			took[name] = append(took[name], time.Since(began))
+		}
+	}
+	median := func(name string) time.Duration { slices.Sort(took[name]); return took[name][len(took[name])/2] }
+	for name := range took {
+		if ratio := float64(median(name)) / float64(median("alice")); ratio < 0.5 || ratio > 2 {
+			t.Errorf("%s takes %v, a user who exists %v", name, median(name), median("alice"))
+		}
 	}
 }
 
