@@ -21,7 +21,7 @@ func scanKey(r scanner) (realm.SigningKey, error) {
 // SigningKeys gives a realm's keys, newest first, shared.
 func (s *Store) SigningKeys(ctx context.Context, realmID string) ([]realm.SigningKey, error) {
 	return cached(ctx, s, realmID+"/keys", func() ([]realm.SigningKey, int, error) {
-		keys, err := list(ctx, s.read, scanKey, selectKey+"WHERE realm_id = $1 ORDER BY priority DESC, created_at DESC, id", realmID)
+		keys, err := list(ctx, s.read, scanKey, selectKey+"WHERE realm_id = $1 ORDER BY priority DESC, algorithm, created_at DESC, id", realmID)
 		return keys, 8192 * len(keys), err
 	})
 }
