@@ -48,19 +48,25 @@ func (f *refresher) do(now time.Time, refreshToken string, work func() (*session
 		<-c.done
 		return c.s, c.err
 	}
-	c := &refreshCall{done: make(chan struct{})}
+	c := &refreshCall{done: make(chan struct{}), err: errRefreshBroke}
 	f.calls[key] = c
 	f.mu.Unlock()
-
+	defer f.finish(now, key, c) // also when work panics: nobody waits for ever
 	c.s, c.err = work()
+	return c.s, c.err
+}
+
+// errRefreshBroke is what waiters get when the one refresh did not come back.
+var errRefreshBroke = errors.New("the refresh did not finish")
+
+func (f *refresher) finish(now time.Time, key [32]byte, c *refreshCall) {
 	f.mu.Lock()
+	defer f.mu.Unlock()
 	c.until = now.Add(reuseFor)
 	if c.err != nil && reasonOf(c.err) != reasonEnded {
 		delete(f.calls, key) // the provider did not answer: the next one may try
 	}
-	f.mu.Unlock()
 	close(c.done)
-	return c.s, c.err
 }
 
 // expiresSoon leaves time for the request itself.

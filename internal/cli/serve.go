@@ -10,7 +10,6 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"time"
 
@@ -325,7 +324,7 @@ func serveUntil(ctx context.Context, servers []running) error {
 	for _, s := range servers {
 		err = errors.Join(err, s.server.Shutdown(ending))
 	}
-	if errors.Is(err, http.ErrServerClosed) || (err != nil && strings.Contains(err.Error(), "closed network")) {
+	if errors.Is(err, http.ErrServerClosed) || errors.Is(err, net.ErrClosed) {
 		return nil
 	}
 	return err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"strings"
 
 	"modernc.org/sqlite" // registers the driver "sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
@@ -45,6 +46,12 @@ func wrap(err error) error {
 func isUnique(err error) bool {
 	e, ok := errors.AsType[*sqlite.Error](err)
 	return ok && (e.Code() == sqlite3.SQLITE_CONSTRAINT_UNIQUE || e.Code() == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY)
+}
+
+// violates reports whether a unique column refused a row. SQLite tells the column
+// in its text alone; this is the one place that reads it.
+func violates(err error, column string) bool {
+	return isUnique(err) && strings.Contains(err.Error(), column)
 }
 
 // conflict names what exists already.

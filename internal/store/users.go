@@ -73,7 +73,7 @@ func uniqueEmail(u *realm.User, shares bool) sql.NullString {
 }
 
 func userConflict(err error, u *realm.User) error {
-	if strings.Contains(err.Error(), "users.unique_email") {
+	if violates(err, "users.unique_email") {
 		return conflict(err, "email", u.Email)
 	}
 	return conflict(err, "username", u.Username)
