@@ -58,8 +58,14 @@ func startDemo(t *testing.T) demo {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), build(t, "github.com/latchkey-id/latchkey/cmd/latchkey"),
 		"demo", "--json", "--app-addr", freeAddr(t), "--addr", freeAddr(t))
-	cmd.Env = append(os.Environ(), "HOME="+t.TempDir())
+	home := t.TempDir()
+	cmd.Env, cmd.Dir = append(os.Environ(), "HOME="+home, "TMPDIR="+home), home
 	cmd.Stderr = t.Output()
+	t.Cleanup(func() { // runs after the program has ended
+		if left, err := os.ReadDir(home); err != nil || len(left) > 0 {
+			t.Errorf("the demo leaves %v, %v", left, err)
+		}
+	})
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

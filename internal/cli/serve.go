@@ -239,47 +239,6 @@ func firstAdmin(ctx context.Context, e *Env, p *provider.Provider, name string) 
 	return err
 }
 
-func importAll(ctx context.Context, e *Env, p *provider.Provider, o serveFlags) error {
-	for _, path := range o.imports {
-		files, err := realmFiles(path)
-		if err != nil {
-			return fmt.Errorf("--import: %w", err)
-		}
-		for _, file := range files {
-			doc, err := os.ReadFile(file)
-			if err != nil {
-				return fmt.Errorf("--import: %w", err)
-			}
-			name, made, err := p.Manage.Import(ctx, doc, o.accept)
-			if err != nil {
-				return fmt.Errorf("--import %s: %w", file, err)
-			}
-			if made {
-				fmt.Fprintf(e.Stderr, "latchkey: realm %q imported from %s\n", name, file)
-			} else {
-				fmt.Fprintf(e.Stderr, "latchkey: realm %q exists already; %s changes nothing\n", name, file)
-			}
-		}
-	}
-	return nil
-}
-
-// realmFiles are the JSON files of a folder, or the one file.
-func realmFiles(path string) ([]string, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, err
-	}
-	if !info.IsDir() {
-		return []string{path}, nil
-	}
-	files, err := filepath.Glob(filepath.Join(path, "*.json"))
-	if err == nil && len(files) == 0 {
-		return nil, fmt.Errorf("%s holds no .json file", path)
-	}
-	return files, err
-}
-
 // runServers serves until the context ends, then lets requests under way finish.
 func runServers(ctx context.Context, o serveFlags, log *slog.Logger, p *provider.Provider, listener net.Listener) error {
 	servers := []running{{web.NewServer(p.Handler(), log), listener, o.tlsCert, o.tlsKey}}
