@@ -101,6 +101,9 @@ func (a *API) createUser(c *call) error {
 	if err != nil {
 		return err
 	}
+	if err := a.mayJoin(c, b); err != nil {
+		return err
+	}
 	u, err := a.Manage.CreateUser(c.ctx(), c.realm, b)
 	if err != nil {
 		return err
@@ -126,6 +129,9 @@ func (a *API) showUser(c *call) error {
 }
 
 func (a *API) updateUser(c *call) error {
+	if _, err := a.manageable(c); err != nil {
+		return err
+	}
 	b, err := c.body(maxBody)
 	if err != nil {
 		return err
@@ -137,6 +143,9 @@ func (a *API) updateUser(c *call) error {
 }
 
 func (a *API) deleteUser(c *call) error {
+	if _, err := a.manageable(c); err != nil {
+		return err
+	}
 	if err := a.Store.DeleteUser(c.ctx(), c.realm.ID, c.path["user"]); err != nil {
 		return missing(err, noUser)
 	}
@@ -144,7 +153,7 @@ func (a *API) deleteUser(c *call) error {
 }
 
 func (a *API) resetPassword(c *call) error {
-	if _, err := a.user(c); err != nil {
+	if _, err := a.manageable(c); err != nil {
 		return err
 	}
 	b, err := c.body(maxBody)
@@ -208,7 +217,7 @@ func (a *API) addMappings(c *call) error    { return a.setMappings(c, true) }
 func (a *API) removeMappings(c *call) error { return a.setMappings(c, false) }
 
 func (a *API) setMappings(c *call, add bool) error {
-	u, err := a.user(c)
+	u, err := a.manageable(c)
 	if err != nil {
 		return err
 	}
@@ -233,8 +242,7 @@ func (a *API) setMappings(c *call, add bool) error {
 	return c.noContent()
 }
 
-// sentRoles reads the roles of a mapping. Nobody gives away a role of the
-// management client that they do not have themselves (S-120).
+// sentRoles reads the roles of a mapping.
 func (a *API) sentRoles(c *call) ([]string, error) {
 	b, err := c.body(maxBody)
 	if err != nil {
@@ -254,29 +262,9 @@ func (a *API) sentRoles(c *call) ([]string, error) {
 		if r == nil || r.ClientID != c.path["client"] {
 			return nil, notFound("Role not found")
 		}
-		if err := a.mayGive(c, r); err != nil {
-			return nil, err
-		}
 		ids = append(ids, r.ID)
 	}
-	return ids, nil
-}
-
-func (a *API) mayGive(c *call, r *realm.Role) error {
-	if r.ClientID == "" {
-		if c.realm.Name == "master" && !c.can("admin") {
-			return errForbidden
-		}
-		return nil
-	}
-	cl, err := a.Store.ClientByID(c.ctx(), c.realm.ID, r.ClientID)
-	if err != nil {
-		return err
-	}
-	if (cl.ClientID == "realm-management" || cl.ClientID == "master-realm") && !c.can(r.Name) {
-		return errForbidden
-	}
-	return nil
+	return ids, a.within(c, table, ids)
 }
 
 func (a *API) showFailures(c *call) error {

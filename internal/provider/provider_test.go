@@ -382,6 +382,76 @@ func TestAdminOfOneRealmSeesNoOther(t *testing.T) {
 	}
 }
 
+// S-120: whoever may manage users must not become administrator by it.
+func TestS120ManagingUsersIsNoWayUp(t *testing.T) {
+	s := start(t, nil)
+	doc := `{"realm":"up","enabled":true,"clients":[{"clientId":"app","secret":"` + appSecret + `","directAccessGrantsEnabled":true}],
+		"roles":{"realm":[{"name":"harmless"},{"name":"hidden","composite":true,"composites":{"client":{"realm-management":["realm-admin"]}}}]},
+		"groups":[{"name":"bosses","clientRoles":{"realm-management":["realm-admin"]},"subGroups":[{"name":"below"}]},{"name":"staff"}],
+		"users":[{"username":"alice","enabled":true,"clientRoles":{"realm-management":["manage-users","view-users"]},"credentials":[{"type":"password","value":"` + alicesPass + `"}]},
+			{"username":"boss","enabled":true,"clientRoles":{"realm-management":["realm-admin"]}},{"username":"bob","enabled":true}]}`
+	if _, err := s.manage.CreateRealm(t.Context(), []byte(doc), false); err != nil {
+		t.Fatal(err)
+	}
+	in, err := s.store.RealmByName(t.Context(), "up")
+	if err != nil {
+		t.Fatal(err)
+	}
+	table, err := s.store.Roles(t.Context(), in.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	role := map[string]string{}
+	for id, r := range table.ByID {
+		role[r.Name] = id
+	}
+	id := func(name string) string {
+		u, err := s.store.UserByUsername(t.Context(), in.ID, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return u.ID
+	}
+	management, err := s.store.ClientByClientID(t.Context(), in.ID, "realm-management")
+	if err != nil {
+		t.Fatal(err)
+	}
+	bearer := "Bearer " + s.token("up", url.Values{"grant_type": {"password"}, "username": {"alice"}, "password": {alicesPass}}).text("access_token")
+	for _, c := range []struct {
+		name, method, path, body string
+		want                     int
+	}{
+		{"a harmless role", "POST", "/users/" + id("bob") + "/role-mappings/realm", `[{"id":"` + role["harmless"] + `"}]`, 204},
+		{"a role she has herself", "POST", "/users/" + id("bob") + "/role-mappings/clients/" + management.ID, `[{"id":"` + role["view-users"] + `"}]`, 204},
+		{"a right of the realm", "POST", "/users/" + id("alice") + "/role-mappings/clients/" + management.ID, `[{"id":"` + role["realm-admin"] + `"}]`, 403},
+		{"a composite that contains it", "POST", "/users/" + id("alice") + "/role-mappings/realm", `[{"id":"` + role["hidden"] + `"}]`, 403},
+		{"a new user in a group that has it", "POST", "/users", `{"username":"mallory","groups":["/bosses"]}`, 403},
+		{"a new user in a group below it", "POST", "/users", `{"username":"mallory","groups":["bosses/below"]}`, 403},
+		{"a new user in another group", "POST", "/users", `{"username":"carol","groups":["/staff"]}`, 201},
+		{"the administrator's password", "PUT", "/users/" + id("boss") + "/reset-password", `{"type":"password","value":"x"}`, 403},
+		{"the administrator's address", "PUT", "/users/" + id("boss"), `{"email":"mallory@example.com"}`, 403},
+		{"the administrator's end", "DELETE", "/users/" + id("boss"), ``, 403},
+		{"an ordinary user's password", "PUT", "/users/" + id("bob") + "/reset-password", `{"type":"password","value":"x"}`, 204},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			req, err := http.NewRequestWithContext(t.Context(), c.method, s.url+"/admin/realms/up"+c.path, strings.NewReader(c.body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			req.Header.Set("Authorization", bearer)
+			req.Header.Set("Content-Type", "application/json")
+			resp, err := s.browser().Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer resp.Body.Close()
+			if resp.StatusCode != c.want {
+				t.Errorf("got %d, want %d", resp.StatusCode, c.want)
+			}
+		})
+	}
+}
+
 // S-81: a flood of logins leaves everything else alive.
 func TestS81AFloodOfLoginsLeavesTheRestAlive(t *testing.T) {
 	s := start(t, func(c *provider.Config) {

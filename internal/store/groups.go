@@ -76,3 +76,16 @@ func groupPath(g *realm.Group, byID map[string]*realm.Group) string {
 	}
 	return path
 }
+
+// GroupRoles gives the role ids of every group of a realm, shared.
+func (s *Store) GroupRoles(ctx context.Context, realmID string) (map[string][]string, error) {
+	return cached(ctx, s, realmID+"/grouproles", func() (map[string][]string, int, error) {
+		pairs, err := list(ctx, s.read, func(r scanner) (p [2]string, err error) { err = r.Scan(&p[0], &p[1]); return },
+			"SELECT gr.group_id, gr.role_id FROM group_roles gr JOIN realm_groups g ON g.id = gr.group_id WHERE g.realm_id = $1", realmID)
+		out := map[string][]string{}
+		for _, p := range pairs {
+			out[p[0]] = append(out[p[0]], p[1])
+		}
+		return out, 128 * len(pairs), err
+	})
+}
