@@ -72,7 +72,7 @@ func (a *Auth) cookie(name, value string, keep time.Duration) *http.Cookie {
 
 func (a *Auth) expire(w http.ResponseWriter, name string) {
 	c := a.cookie(name, "", 0)
-	c.MaxAge = -1
+	c.MaxAge, c.Expires = -1, time.Unix(1, 0) // both: not every client reads Max-Age
 	http.SetCookie(w, c)
 }
 

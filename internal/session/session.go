@@ -113,7 +113,7 @@ func (c *Cookies) SetSession(w http.ResponseWriter, at urls.Realm, in *realm.Rea
 func (c *Cookies) Clear(w http.ResponseWriter, at urls.Realm) {
 	for name, httpOnly := range map[string]bool{identityCookie: true, iframeCookie: false} {
 		ck := c.cookie(at, name, "", httpOnly, 0)
-		ck.MaxAge = -1
+		ck.MaxAge, ck.Expires = -1, time.Unix(1, 0) // both: not every client reads Max-Age
 		http.SetCookie(w, ck)
 	}
 }
