@@ -71,8 +71,9 @@ func (a *Auth) Mount(mux *http.ServeMux) (err error) {
 			err = fmt.Errorf("latchkey: Mount: %v", p)
 		}
 	}()
-	for _, r := range routes {
-		mux.HandleFunc(r.path, r.handler)
+	for _, r := range routes { // by method: "GET /" of the application is no clash
+		mux.HandleFunc("GET "+r.path, r.handler)
+		mux.HandleFunc("POST "+r.path, r.handler)
 	}
 	return nil
 }
@@ -100,7 +101,7 @@ func (a *Auth) Middleware(next http.Handler) http.Handler {
 		if err != nil {
 			a.cfg.Logger.ErrorContext(r.Context(), "latchkey: session not read", "err", err)
 		}
-		ctx := context.WithValue(r.Context(), sessionKey{}, &loaded{s: s, err: err})
+		ctx := context.WithValue(r.Context(), sessionKey{a}, &loaded{s: s, err: err})
 		if s != nil {
 			ctx = withUser(ctx, newUser(s.Claims))
 		}
@@ -108,7 +109,9 @@ func (a *Auth) Middleware(next http.Handler) http.Handler {
 	})
 }
 
-type sessionKey struct{}
+// sessionKey holds the Auth: one process may have several, and none may take
+// another's session for its own.
+type sessionKey struct{ auth *Auth }
 
 type loaded struct {
 	s   *session
@@ -117,7 +120,7 @@ type loaded struct {
 
 // current gives the session that Middleware has read, or reads it.
 func (a *Auth) current(r *http.Request) (*session, error) {
-	if l, ok := r.Context().Value(sessionKey{}).(*loaded); ok {
+	if l, ok := r.Context().Value(sessionKey{a}).(*loaded); ok {
 		return l.s, l.err
 	}
 	return a.keep.load(r)
@@ -143,7 +146,8 @@ func (a *Auth) RequireLogin(next http.Handler) http.Handler {
 			a.fail(w, r, reasonOf(err), err)
 		case s != nil:
 			a.clearLoop(w, r)
-			next.ServeHTTP(w, r.WithContext(withUser(r.Context(), newUser(s.Claims))))
+			ctx := context.WithValue(r.Context(), sessionKey{a}, &loaded{s: s}) // refreshed, perhaps
+			next.ServeHTTP(w, r.WithContext(withUser(ctx, newUser(s.Claims))))
 		case isNavigation(r):
 			a.begin(w, r, r.URL.RequestURI(), false)
 		default:
@@ -158,7 +162,7 @@ func (a *Auth) RequireLogin(next http.Handler) http.Handler {
 func isNavigation(r *http.Request) bool {
 	h := r.Header
 	switch {
-	case r.Method != http.MethodGet && r.Method != http.MethodHead:
+	case r.Method != http.MethodGet:
 		return false
 	case h.Get("Authorization") != "": // a bad token gets 401, never a login page
 		return false

@@ -30,6 +30,8 @@ func (a *Auth) serveCallback(w http.ResponseWriter, r *http.Request) {
 		a.unknownState(w, r, p.Get("state"))
 	case t.Logout:
 		http.Redirect(w, r, "/", http.StatusFound)
+	case p.Has("iss") && p.Get("iss") != t.Issuer: // errors too can be mixed up (RFC 9207, 2.4)
+		a.fail(w, r, reasonIss, fmt.Errorf("iss is %q, the login was begun at %q", p.Get("iss"), t.Issuer))
 	case p.Get("error") != "":
 		a.providerError(w, r, t, p)
 	default:

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -135,13 +136,24 @@ func checkURL(field, value string) error {
 		return problem(field, "is %q; it has to begin with https:// (or http:// on localhost)", value)
 	case u.Host == "" || u.User != nil || u.Fragment != "":
 		return problem(field, "is %q; it needs a host, and neither user name nor fragment", value)
+	case u.Scheme == "http" && !isLoopback(u.Hostname()) && field != "TokenEndpoint" && field != "UserinfoEndpoint":
+		// The two endpoints may be plain http: in a split horizon they are inside.
+		return problem(field, "is %q; plain http is for localhost alone, use https", value)
 	case field == "Issuer" && u.RawQuery != "":
 		return problem(field, "is %q; an issuer has no query", value)
 	}
 	return nil
 }
 
+func isLoopback(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || (err == nil && ip.IsLoopback())
+}
+
 func (c *Config) checkRest() error {
+	if c.SessionLife < 0 || c.Leeway < 0 {
+		return &ConfigError{Field: "SessionLife", Problem: "and Leeway cannot be negative"}
+	}
 	u, err := url.Parse(c.RedirectURI)
 	if err != nil || u.Path == "" || u.Path == "/" {
 		return problem("RedirectURI", "is %q; it needs a path of its own", c.RedirectURI)

@@ -27,5 +27,5 @@
 // in sealed cookies or in a Store, refresh, and logout at both ends. It is no
 // provider, and it never calls one for a page that needs no login.
 //
-// Applications import it; so do `latchkey app`, `latchkey demo` and the gateway.
+// Applications import it; so do `latchkey app` and `latchkey demo`.
 package latchkey

@@ -136,7 +136,9 @@ func (a *Auth) page(w http.ResponseWriter, r *http.Request, status int, p ui.Pag
 	}
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Content-Security-Policy", "default-src 'none'; style-src "+ui.StyleSource()+"; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
+	// No form-action: Chromium applies it to the redirect too, and the logout
+	// button's form goes on to the provider.
+	h.Set("Content-Security-Policy", "default-src 'none'; style-src "+ui.StyleSource()+"; base-uri 'none'; frame-ancestors 'none'")
 	h.Set("X-Frame-Options", "DENY")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Content-Length", strconv.Itoa(b.Len()))

@@ -60,6 +60,7 @@ func (a *Auth) logOut(w http.ResponseWriter, r *http.Request, s *session) {
 		a.fail(w, r, reasonStore, err)
 		return
 	}
+	a.clearLoop(w, r)
 	m, err := a.provider.metadata(r.Context())
 	if err != nil || m.EndSession == "" {
 		a.cfg.Logger.WarnContext(r.Context(), "latchkey: only the application's session has ended", "err", err)

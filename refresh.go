@@ -95,7 +95,12 @@ func (a *Auth) fresh(w http.ResponseWriter, r *http.Request, s *session) (*sessi
 		}
 		return nil, err
 	}
-	return next, a.keep.save(w, r, next)
+	if err := a.keep.update(w, r, next); errors.Is(err, ErrNoSession) {
+		return nil, a.keep.drop(w, r, s) // logged out while it was refreshed
+	} else if err != nil {
+		return nil, err
+	}
+	return next, nil
 }
 
 // renew refreshes a session's tokens and reads the claims anew.
@@ -118,16 +123,26 @@ func (a *Auth) renew(ctx context.Context, s *session) (*session, error) {
 	}
 	if answer.IDToken != "" {
 		sub, _ := s.Claims["sub"].(string)
-		id, err := a.verifyID(ctx, m, answer.IDToken, expected{accessToken: answer.AccessToken, subject: sub})
-		if err != nil {
+		claims, err := a.readClaims(ctx, m, answer, sub)
+		switch reason := reasonOf(err); {
+		case err == nil:
+			next.Claims, next.IDToken = claims, answer.IDToken
+		case reason != reasonUnreachable && reason != reasonProvider:
 			return nil, err
-		}
-		next.Claims, next.IDToken = neededClaims(id.Claims), answer.IDToken
-		if err := a.addUserinfo(ctx, m, answer.AccessToken, next.Claims); err != nil {
-			return nil, err
+		default: // the old token is used up: what was refreshed is kept, with the claims of before
+			a.cfg.Logger.WarnContext(ctx, "latchkey: refreshed, and the claims could not be read anew", "err", err)
 		}
 	}
 	return &next, nil
+}
+
+func (a *Auth) readClaims(ctx context.Context, m *metadata, answer *tokenAnswer, subject string) (map[string]any, error) {
+	id, err := a.verifyID(ctx, m, answer.IDToken, expected{accessToken: answer.AccessToken, subject: subject})
+	if err != nil {
+		return nil, err
+	}
+	claims := neededClaims(id.Claims)
+	return claims, a.addUserinfo(ctx, m, answer.AccessToken, claims)
 }
 
 // TokenSource gives access tokens of whoever is logged in, for calls to other

@@ -52,6 +52,7 @@ func (e *tooLargeError) Error() string {
 type keeper interface {
 	load(r *http.Request) (*session, error) // nil without one
 	save(w http.ResponseWriter, r *http.Request, s *session) error
+	update(w http.ResponseWriter, r *http.Request, s *session) error // ErrNoSession: it was ended meanwhile
 	drop(w http.ResponseWriter, r *http.Request, s *session) error
 }
 
@@ -135,7 +136,11 @@ func (k cookieKeeper) load(r *http.Request) (*session, error) {
 	return k.a.unpack(b, k.a.prefix), nil
 }
 
-func (k cookieKeeper) save(w http.ResponseWriter, r *http.Request, s *session) error {
+func (k cookieKeeper) update(w http.ResponseWriter, r *http.Request, s *session) error {
+	return k.save(w, r, s)
+}
+
+func (k cookieKeeper) save(w http.ResponseWriter, _ *http.Request, s *session) error {
 	sealed, err := k.a.pack(s, k.a.prefix)
 	if err != nil {
 		return err
@@ -148,7 +153,7 @@ func (k cookieKeeper) save(w http.ResponseWriter, r *http.Request, s *session) e
 		part := text[min(len(text), i*chunkBytes):min(len(text), (i+1)*chunkBytes)]
 		if part != "" {
 			http.SetCookie(w, k.a.cookie(k.name(i), part, s.Until.Sub(k.a.cfg.Now())))
-		} else if _, err := r.Cookie(k.name(i)); err == nil {
+		} else {
 			k.a.expire(w, k.name(i)) // a chunk of a longer session would spoil this one
 		}
 	}
@@ -202,6 +207,15 @@ func (k storeKeeper) load(r *http.Request) (*session, error) {
 		s.ID = c.Value
 	}
 	return s, nil
+}
+
+// update writes a refreshed session only where there still is one: a logout that
+// came between must not be undone (I4).
+func (k storeKeeper) update(w http.ResponseWriter, r *http.Request, s *session) error {
+	if _, err := k.a.cfg.Store.Load(r.Context(), storeID(s.ID)); err != nil {
+		return fmt.Errorf("latchkey: the session store: %w", err)
+	}
+	return k.save(w, r, s)
 }
 
 func (k storeKeeper) save(w http.ResponseWriter, r *http.Request, s *session) error {

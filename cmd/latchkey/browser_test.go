@@ -76,6 +76,32 @@ func TestTwoTabsBothLandRight(t *testing.T) {
 	wantAt(t, two, app+"/protected?tab=2")
 }
 
+// A link on another site only gets a button; the button ends both sessions. The
+// policy of its page must let the form go on to the provider.
+func TestLogoutByTheButton(t *testing.T) {
+	browser := newBrowser(t)
+	d := startDemo(t)
+	app := strings.TrimSuffix(d.App, "/")
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprintf(w, `<a id="out" href="%s/logout">out</a>`, app)
+	}))
+	t.Cleanup(elsewhere.Close)
+	tab := newTab(t, browser)
+	visit(t, tab, app+"/protected")
+	submitLogin(t, tab, d.Username, d.Password)
+	visit(t, tab, elsewhere.URL)
+	for _, press := range []string{"#out", "form button"} {
+		if _, err := chromedp.RunResponse(tab, chromedp.Click(press)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	wantAt(t, tab, app+"/")
+	visit(t, tab, app+"/protected")
+	if !exists(t, tab, "#kc-form-login #password") {
+		t.Error("after the button the protected page does not ask for the password")
+	}
+}
+
 // Chromium applies form-action to the whole redirect chain: a policy with it
 // would stop an application whose callback goes on to a second origin.
 func TestCallbackThatBouncesToASecondOrigin(t *testing.T) {

@@ -41,7 +41,7 @@ func runApp(ctx context.Context, e *Env, args []string) error {
 		if err != nil {
 			return usageError{err.Error()}
 		}
-		c = file
+		c = withFile(c, file)
 	}
 	log, err := newLogger(e, logFormat, "info")
 	if err != nil {
@@ -52,6 +52,20 @@ func runApp(ctx context.Context, e *Env, args []string) error {
 	}
 	c.Logger = log
 	return serveApp(ctx, e, c, addr)
+}
+
+// withFile fills in from the file what neither a flag nor a variable says.
+func withFile(c, file latchkey.Config) latchkey.Config {
+	for _, f := range []struct {
+		own   *string
+		other string
+	}{{&c.Issuer, file.Issuer}, {&c.ClientID, file.ClientID}, {&c.ClientSecret, file.ClientSecret}, {&c.RedirectURI, file.RedirectURI},
+		{&c.TokenEndpoint, file.TokenEndpoint}, {&c.UserinfoEndpoint, file.UserinfoEndpoint}} {
+		if *f.own == "" {
+			*f.own = f.other
+		}
+	}
+	return c
 }
 
 func serveApp(ctx context.Context, e *Env, c latchkey.Config, addr string) error {

@@ -153,8 +153,17 @@ func variable(flagName string) string {
 	return "LATCHKEY_" + strings.ToUpper(strings.ReplaceAll(flagName, "-", "_"))
 }
 
+// everyVariable are the variables of all commands.
+func everyVariable() []string {
+	return []string{adminPassword, newPassword, "LATCHKEY_CONFIG", "LATCHKEY_DATA", "LATCHKEY_ADDR", "LATCHKEY_MANAGEMENT_ADDR", "LATCHKEY_URL", "LATCHKEY_ADMIN", "LATCHKEY_IMPORT",
+		"LATCHKEY_ACCEPT_WEAKER", "LATCHKEY_TRUSTED_PROXY", "LATCHKEY_TLS_CERT", "LATCHKEY_TLS_KEY", "LATCHKEY_LOG_FORMAT", "LATCHKEY_LOG_LEVEL", "LATCHKEY_APP_ADDR",
+		"LATCHKEY_JSON", "LATCHKEY_REALM", "LATCHKEY_USERNAME", "LATCHKEY_CLIENT_SECRETS", "LATCHKEY_ISSUER", "LATCHKEY_CLIENT_ID", "LATCHKEY_CLIENT_SECRET",
+		"LATCHKEY_REDIRECT_URI", "LATCHKEY_TOKEN_ENDPOINT", "LATCHKEY_USERINFO_ENDPOINT", "LATCHKEY_SESSION_KEYS"}
+}
+
 func (f *flags) fromVars(e *Env, given map[string]bool, secrets []string) error {
 	byVar := map[string]string{}
+	others := everyVariable()
 	f.VisitAll(func(fl *flag.Flag) { byVar[variable(fl.Name)] = fl.Name })
 	for _, kv := range e.Vars {
 		key, value, _ := strings.Cut(kv, "=")
@@ -163,6 +172,7 @@ func (f *flags) fromVars(e *Env, given map[string]bool, secrets []string) error 
 		case strings.HasPrefix(key, "KC_"):
 			fmt.Fprintf(e.Stderr, "latchkey: warning: %s is a variable of Keycloak that is not read here\n", key)
 		case !strings.HasPrefix(key, "LATCHKEY_") || strings.HasPrefix(key, "LATCHKEY_TEST_") || key == "LATCHKEY_FIGURES" || slices.Contains(secrets, key):
+		case !known && slices.Contains(others, key): // of another command: one environment serves them all
 		case !known:
 			return usagef("unknown variable %s; `latchkey %s -h` lists the flags, each is a variable too", key, f.Name())
 		case !given[name]:
@@ -199,6 +209,12 @@ func (f *flags) fromFile(given map[string]bool) error {
 			values = []any{value}
 		}
 		for _, v := range values {
+			if v == nil { // "management-addr:" is the empty text
+				v = ""
+			}
+			if _, isMap := v.(map[string]any); isMap {
+				return usagef("--config %s: %s: a text, a number or a list", f.config, key)
+			}
 			if err := f.Set(key, fmt.Sprint(v)); err != nil {
 				return usagef("--config %s: %s: %v", f.config, key, err)
 			}

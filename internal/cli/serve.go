@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 
@@ -105,8 +106,7 @@ func serve(ctx context.Context, e *Env, o serveFlags, log *slog.Logger) error {
 	if err := prepare(ctx, e, p, o, origins[0]); err != nil {
 		return err
 	}
-	log.InfoContext(ctx, "ready", "url", origins[0], "addr", listener.Addr().String(), "data", o.data)
-	return runServers(ctx, o, log, p, listener)
+	return runServers(ctx, o, log, p, listener, origins[0])
 }
 
 func defaultOrigin(l net.Listener, tls bool) string {
@@ -240,7 +240,7 @@ func firstAdmin(ctx context.Context, e *Env, p *provider.Provider, name string) 
 }
 
 // runServers serves until the context ends, then lets requests under way finish.
-func runServers(ctx context.Context, o serveFlags, log *slog.Logger, p *provider.Provider, listener net.Listener) error {
+func runServers(ctx context.Context, o serveFlags, log *slog.Logger, p *provider.Provider, listener net.Listener, origin string) error {
 	servers := []running{{web.NewServer(p.Handler(), log), listener, o.tlsCert, o.tlsKey}}
 	if o.managementAddr != "" {
 		l, err := listen(o.managementAddr, "--management-addr")
@@ -249,6 +249,7 @@ func runServers(ctx context.Context, o serveFlags, log *slog.Logger, p *provider
 		}
 		servers = append(servers, running{web.NewServer(p.Management(), log), l, "", ""})
 	}
+	log.InfoContext(ctx, "ready", "url", origin, "addr", listener.Addr().String(), "data", o.data)
 	return serveUntil(ctx, servers)
 }
 
@@ -280,11 +281,10 @@ func serveUntil(ctx context.Context, servers []running) error {
 	}
 	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
 	defer cancel()
+	errs := []error{err}
 	for _, s := range servers {
-		err = errors.Join(err, s.server.Shutdown(ending))
+		errs = append(errs, s.server.Shutdown(ending))
 	}
-	if errors.Is(err, http.ErrServerClosed) || errors.Is(err, net.ErrClosed) {
-		return nil
-	}
-	return err
+	errs = slices.DeleteFunc(errs, func(err error) bool { return errors.Is(err, http.ErrServerClosed) || errors.Is(err, net.ErrClosed) })
+	return errors.Join(errs...)
 }

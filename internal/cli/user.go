@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -36,6 +38,9 @@ func runUser(ctx context.Context, e *Env, args []string) error {
 	pw, err := readPassword(e)
 	if err != nil {
 		return err
+	}
+	if _, err := os.Stat(filepath.Join(data, "latchkey.db")); err != nil {
+		return fmt.Errorf("--data %s holds no database of a server: %w", data, err)
 	}
 	s, _, err := openData(ctx, data)
 	if err != nil {
