@@ -20,7 +20,7 @@ func TestServeKeepsWhatItHas(t *testing.T) {
 	latchkey, data, addr := build(t, "github.com/latchkey-id/latchkey/cmd/latchkey"), filepath.Join(t.TempDir(), "data"), freeAddr(t)
 	base := "http://" + addr
 	args := []string{"serve", "--data", data, "--addr", addr, "--management-addr", freeAddr(t), "--url", base, "--admin", "boss",
-		"--import", "../../internal/manage/testdata/keycloak-26.7.4-realm.json", "--accept-weaker", "users[erin].requiredActions[UPDATE_PASSWORD]"}
+		"--import", "../../internal/manage/testdata/keycloak-26.7.4-realm.json"}
 	begin := func() *exec.Cmd {
 		cmd := exec.CommandContext(t.Context(), latchkey, args...)
 		cmd.Env = append(os.Environ(), "LATCHKEY_ADMIN_PASSWORD=the first password")

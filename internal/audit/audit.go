@@ -28,6 +28,8 @@ const (
 	ClientLoginError  = "CLIENT_LOGIN_ERROR"
 	Logout            = "LOGOUT"
 	LogoutError       = "LOGOUT_ERROR"
+	UpdatePassword    = "UPDATE_PASSWORD"
+	UpdateProfile     = "UPDATE_PROFILE"
 )
 
 // Appender keeps events; *store.Store is one.

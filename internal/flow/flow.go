@@ -33,9 +33,10 @@ type Kind string
 
 // The kinds of steps.
 const (
-	Login Kind = "login"
-	Issue Kind = "issue"
-	Deny  Kind = "deny"
+	Login  Kind = "login"
+	Action Kind = "action"
+	Issue  Kind = "issue"
+	Deny   Kind = "deny"
 )
 
 // Step is what must happen next. Reauthenticate asks the session's user again;
@@ -43,16 +44,20 @@ const (
 type Step struct {
 	Kind           Kind
 	Reauthenticate bool
-	Existing       bool // Issue by the session that is there: single sign-on
+	Action         string // the required action to be done
+	Existing       bool   // by the session that is there: single sign-on
 	Err            error
 }
 
 // Next decides what must happen next in a login.
 func Next(f Facts) Step {
-	if f.Request.State == realm.RequestAuthenticated {
-		return issueOrDeny(f)
-	}
 	prompt := strings.Fields(f.Request.Params.Prompt)
+	switch f.Request.State {
+	case realm.RequestAuthenticated:
+		return issueOrDeny(f)
+	case realm.RequestActing:
+		return actOrIssue(f, prompt)
+	}
 	if why := mustLogin(f, prompt); why != none {
 		// OpenID Connect Core 1.0, 3.1.2.1: "none: The Authorization Server MUST
 		// NOT display any authentication or consent user interface pages."
@@ -61,8 +66,24 @@ func Next(f Facts) Step {
 		}
 		return Step{Kind: Login, Reauthenticate: why == again}
 	}
-	step := issueOrDeny(f)
+	step := actOrIssue(f, prompt)
 	step.Existing = true
+	return step
+}
+
+// actOrIssue: who the user is stands fast; nothing is issued before they have done
+// what they have to do.
+func actOrIssue(f Facts, prompt []string) Step {
+	step := issueOrDeny(f)
+	if step.Kind == Deny {
+		return step
+	}
+	if action := realm.PendingAction(f.Realm, f.User); action != "" {
+		if slices.Contains(prompt, "none") {
+			return Step{Kind: Deny, Err: oauth.Refuse(oauth.InteractionRequired, "")}
+		}
+		return Step{Kind: Action, Action: action}
+	}
 	return step
 }
 

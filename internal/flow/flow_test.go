@@ -16,7 +16,7 @@ func now() time.Time { return time.Unix(1_800_000_000, 0) }
 func facts() flow.Facts {
 	return flow.Facts{
 		Realm:  &realm.Realm{Enabled: true, Lifespans: realm.Lifespans{SSOSessionIdle: 1800, SSOSessionMax: 36000}},
-		Client: &realm.Client{ClientID: "app", Enabled: true}, User: &realm.User{Username: "alice", Enabled: true}, Credentials: []string{"password"},
+		Client: &realm.Client{ClientID: "app", Enabled: true}, User: &realm.User{Username: "alice", Email: "alice@example.com", FirstName: "Alice", LastName: "Liddell", Enabled: true}, Credentials: []string{"password"},
 		Session: &realm.Session{StartedAt: now().Add(-time.Hour), LastSeenAt: now().Add(-time.Minute), AuthTime: now().Add(-time.Hour)},
 		Request: &realm.AuthRequest{State: realm.RequestOpen}, Now: now(),
 	}
@@ -47,12 +47,23 @@ func TestNext(t *testing.T) {
 		{"prompt=none and max_age", func(f *flow.Facts) { f.Request.Params.Prompt = "none"; f.Request.Params.MaxAge = seconds(1) }, flow.Step{Kind: flow.Deny}, oauth.LoginRequired},
 		{"authenticated", func(f *flow.Facts) { f.Request.State = realm.RequestAuthenticated; f.Request.Params.Prompt = "login" }, flow.Step{Kind: flow.Issue}, ""},
 		{"authenticated, client disabled", func(f *flow.Facts) { f.Request.State = realm.RequestAuthenticated; f.Client.Enabled = false }, flow.Step{Kind: flow.Deny}, oauth.ClientDisabled},
+		{"a required action", func(f *flow.Facts) { f.User.RequiredActions = []string{"UPDATE_PASSWORD"} }, flow.Step{Kind: flow.Action, Action: "UPDATE_PASSWORD", Existing: true}, ""},
+		{"a required action after the proof", func(f *flow.Facts) {
+			f.Request.State, f.Session, f.User.RequiredActions = realm.RequestActing, nil, []string{"UPDATE_PASSWORD"}
+		}, flow.Step{Kind: flow.Action, Action: "UPDATE_PASSWORD"}, ""},
+		{"proved, and nothing left to do", func(f *flow.Facts) { f.Request.State, f.Session = realm.RequestActing, nil }, flow.Step{Kind: flow.Issue}, ""},
+		{"proved, and disabled since", func(f *flow.Facts) { f.Request.State, f.Session, f.User.Enabled = realm.RequestActing, nil, false }, flow.Step{Kind: flow.Deny}, oauth.UserDisabled},
+		{"a required action and prompt=none", func(f *flow.Facts) {
+			f.Request.Params.Prompt, f.User.RequiredActions = "none", []string{"UPDATE_PASSWORD"}
+		}, flow.Step{Kind: flow.Deny}, oauth.InteractionRequired},
+		{"an action that is not done here", func(f *flow.Facts) { f.User.RequiredActions = []string{"UPDATE_PASSWORD", "CONFIGURE_TOTP"} }, flow.Step{Kind: flow.Deny}, oauth.UnenforcedPolicy},
+		{"a profile that lacks a name", func(f *flow.Facts) { f.User.LastName = " " }, flow.Step{Kind: flow.Action, Action: "VERIFY_PROFILE", Existing: true}, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f := facts()
 			c.change(&f)
 			got := flow.Next(f)
-			if got.Kind != c.want.Kind || got.Reauthenticate != c.want.Reauthenticate || got.Existing != c.want.Existing && got.Kind != flow.Deny {
+			if got.Kind != c.want.Kind || got.Reauthenticate != c.want.Reauthenticate || got.Action != c.want.Action || got.Existing != c.want.Existing && got.Kind != flow.Deny {
 				t.Errorf("got %+v, want %+v", got, c.want)
 			}
 			if c.reason != "" && oauth.ReasonOf(got.Err) != c.reason {
@@ -78,7 +89,8 @@ func TestS86MayIssue(t *testing.T) {
 		{"not-before of the client", func(f *flow.Facts) { f.Client.NotBefore = now().Unix() }, oauth.SessionNotActive},
 		{"not-before of the user", func(f *flow.Facts) { f.User.NotBefore = now().Unix() }, oauth.SessionNotActive},
 		{"an older not-before", func(f *flow.Facts) { f.Realm.NotBefore = now().Add(-2 * time.Hour).Unix() }, ""},
-		{"a required action", func(f *flow.Facts) { f.User.RequiredActions = []string{"UPDATE_PASSWORD"} }, oauth.UnenforcedPolicy},
+		{"a required action that is not done here", func(f *flow.Facts) { f.User.RequiredActions = []string{"CONFIGURE_TOTP"} }, oauth.UnenforcedPolicy},
+		{"a refresh while an action waits for the next login", func(f *flow.Facts) { f.User.RequiredActions = []string{"UPDATE_PASSWORD"} }, ""},
 		{"a second factor", func(f *flow.Facts) { f.Credentials = []string{"password", "otp"} }, oauth.UnenforcedPolicy},
 		{"consent", func(f *flow.Facts) { f.Client.ConsentRequired = true }, oauth.UnenforcedPolicy},
 		{"brute force protection", func(f *flow.Facts) { f.Realm.BruteForce.Protected = true }, ""},

@@ -32,7 +32,7 @@ func (e *Endpoint) password(ctx context.Context, q *request) (*token.Response, e
 	if err != nil {
 		return nil, inGrantWords(err)
 	}
-	if len(u.RequiredActions) > 0 {
+	if realm.PendingAction(q.realm, u) != "" || len(realm.UnknownActions(u)) > 0 {
 		return nil, oauth.Refuse(oauth.AccountNotSetUp, "")
 	}
 	now := e.Now()

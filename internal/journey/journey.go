@@ -1,7 +1,7 @@
 // Package journey walks a login: it loads the facts, asks flow what must happen
 // next and does that step, one transaction each.
 //
-// It draws no page and writes no redirect: Show (owned by login) and Respond
+// It draws no page and writes no redirect: Show and Act (owned by login) and Respond
 // (owned by authorize) do, and provider sets them. authorize and login call it;
 // none of the steps knows the next one. "Why was this login refused?" is
 // answered here by refuse, which names the reason in the log.
@@ -33,7 +33,7 @@ type Visit struct {
 	Request *realm.AuthRequest
 	Browser session.Value
 	Session *realm.Session // nil when nobody is logged in
-	User    *realm.User    // the session's user, nil without a session
+	User    *realm.User    // who proved themselves in this login, else the session's user; nil without one
 }
 
 // Prompt is what the login page says.
@@ -60,6 +60,7 @@ type Journey struct {
 	Now       func() time.Time
 
 	Show    func(w http.ResponseWriter, r *http.Request, v *Visit, p Prompt) error
+	Act     func(w http.ResponseWriter, r *http.Request, v *Visit, p ActionPrompt) error
 	Respond func(w http.ResponseWriter, r *http.Request, v *Visit, o Outcome) error
 }
 
@@ -113,7 +114,48 @@ func (j *Journey) Find(r *http.Request, in *realm.Realm, id string) (*Visit, err
 		return nil, err
 	}
 	v := &Visit{Realm: in, At: urls.Realm{Origin: req.Origin, Name: in.Name}, Client: client, Request: req, Browser: browser}
-	return v, j.loadSession(r, v)
+	if err := j.loadSession(r, v); err != nil || req.State != realm.RequestActing {
+		return v, err
+	}
+	return v, j.loadProved(r.Context(), v)
+}
+
+// loadProved takes the user who proved themselves in this login. A proof from
+// before a change of the user by somebody else is worth nothing: the password may
+// have been taken away since.
+func (j *Journey) loadProved(ctx context.Context, v *Visit) error {
+	u, err := j.Store.UserByID(ctx, v.Realm.ID, v.Request.UserID)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	if err == nil && u.Gate == v.Request.UserGate {
+		v.User = u
+		return nil
+	}
+	return j.reopen(ctx, v)
+}
+
+func (j *Journey) reopen(ctx context.Context, v *Visit) error {
+	err := j.Store.ReopenAuthRequest(ctx, v.Realm.ID, v.Request.ID, v.Browser.Hash)
+	if errors.Is(err, store.ErrUsed) {
+		return oauth.RefuseBecause(oauth.RequestUnknown, err)
+	}
+	v.Request.State, v.Request.UserID = realm.RequestOpen, ""
+	return err
+}
+
+// Restart takes a login back to its beginning: whoever proved themselves in it
+// does so again.
+func (j *Journey) Restart(w http.ResponseWriter, r *http.Request, v *Visit) error {
+	if v.Request.State == realm.RequestActing {
+		if err := j.reopen(r.Context(), v); err != nil {
+			return err
+		}
+	}
+	if err := j.loadSession(r, v); err != nil {
+		return err
+	}
+	return j.Resume(w, r, v)
 }
 
 // Resume goes on with a login: the one place that decides what comes next.
@@ -133,6 +175,7 @@ func done(r *realm.AuthRequest) bool {
 }
 
 func (j *Journey) loadSession(r *http.Request, v *Visit) (err error) {
+	v.User = nil
 	if v.Session, err = j.Cookies.Current(r.Context(), r, v.Realm); err != nil || v.Session == nil {
 		return err
 	}
@@ -148,6 +191,9 @@ func (j *Journey) facts(ctx context.Context, v *Visit) (flow.Facts, error) {
 	f := flow.Facts{Realm: v.Realm, Client: v.Client, User: v.User, Session: v.Session, Request: v.Request, Now: j.Now()}
 	if v.User == nil {
 		return f, nil
+	}
+	if v.Request.State == realm.RequestActing {
+		f.Session = nil // theirs is made when this login ends
 	}
 	creds, err := j.Store.Credentials(ctx, v.Realm.ID, v.User.ID)
 	for _, c := range creds {
@@ -170,6 +216,11 @@ func (j *Journey) do(w http.ResponseWriter, r *http.Request, v *Visit, step flow
 		return j.deny(w, r, v, step.Err)
 	case flow.Login:
 		return j.Show(w, r, v, j.prompt(v, step))
+	case flow.Action:
+		return j.Act(w, r, v, j.actionPrompt(v, step.Action))
+	}
+	if v.Request.State == realm.RequestActing {
+		return j.enterProved(w, r, v)
 	}
 	if step.Existing {
 		err := j.reuse(r.Context(), v)

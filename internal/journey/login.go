@@ -172,36 +172,48 @@ func (j *Journey) rehash(ctx context.Context, u *realm.User, c realm.Credential,
 	return j.Store.RehashPassword(ctx, u.RealmID, u.ID, c)
 }
 
-// logIn makes the session. The browser's value and the session's are new, in the
-// same transaction: what was known before the login is worth nothing after it (S-79).
+// logIn goes on after a right password: to the session, or to what the user has to
+// do before there is one.
 func (j *Journey) logIn(w http.ResponseWriter, r *http.Request, v *Visit, a Attempt) error {
-	ctx, now := r.Context(), j.Now()
-	browser, token := session.NewValue(), session.NewValue()
-	s := realm.Session{ID: session.NewID(), RealmID: v.Realm.ID, UserID: v.User.ID, TokenHash: token.Hash, StartedAt: now, LastSeenAt: now, AuthTime: now,
-		RememberMe: a.RememberMe && v.Realm.RememberMe, Methods: []string{"pwd"}, IP: web.RealIP(ctx), UserAgent: clip(r.UserAgent())}
-	v.Request.State = realm.RequestAuthenticated
-	facts, err := j.facts(ctx, v)
+	v.Request.State, v.Request.Methods, v.Request.AuthTime = realm.RequestActing, []string{"pwd"}, j.Now()
+	v.Request.RememberMe = a.RememberMe && v.Realm.RememberMe
+	step, err := j.next(r.Context(), v)
+	v.Request.State = realm.RequestOpen
 	if err != nil {
 		return err
 	}
-	facts.Session = &s
-	if step := flow.Next(facts); step.Kind == flow.Deny {
+	switch step.Kind {
+	case flow.Deny:
 		return j.deny(w, r, v, step.Err)
+	case flow.Action:
+		err = j.stop(w, r, v, step)
+	default:
+		err = j.enter(w, r, v)
 	}
+	if errors.Is(err, store.ErrGateMoved) { // the password may be another one by now
+		return j.again(w, r, v, a, flow.Step{Kind: flow.Login}, oauth.RefuseBecause(oauth.WrongCredentials, err))
+	}
+	return err
+}
+
+// enter makes the session. The browser's value and the session's are new, in the
+// same transaction: what was known before the login is worth nothing after it (S-79).
+func (j *Journey) enter(w http.ResponseWriter, r *http.Request, v *Visit) error {
+	ctx, now := r.Context(), j.Now()
+	browser, token := session.NewValue(), session.NewValue()
+	s := realm.Session{ID: session.NewID(), RealmID: v.Realm.ID, UserID: v.User.ID, TokenHash: token.Hash, StartedAt: now, LastSeenAt: now, AuthTime: v.Request.AuthTime,
+		RememberMe: v.Request.RememberMe, Methods: v.Request.Methods, IP: web.RealIP(ctx), UserAgent: clip(r.UserAgent())}
 	before := v.Session
 	same := before != nil && before.UserID == s.UserID
 	if same { // proved once more: the session goes on, its cookie is new (S-42)
 		s.ID, s.StartedAt = before.ID, before.StartedAt
 	}
-	err = j.Store.Authenticate(ctx, store.Authentication{RequestID: v.Request.ID, BrowserHash: v.Browser.Hash, NewBrowserHash: browser.Hash, Session: s, Existing: same,
-		Gates: store.Gates{RealmID: v.Realm.ID, UserID: v.User.ID, UserGate: v.User.Gate}})
-	switch {
-	case errors.Is(err, store.ErrUsed):
+	err := j.Store.Authenticate(ctx, store.Authentication{RequestID: v.Request.ID, BrowserHash: v.Browser.Hash, NewBrowserHash: browser.Hash, Session: s, Existing: same,
+		From: v.Request.State, Gates: store.Gates{RealmID: v.Realm.ID, UserID: v.User.ID, UserGate: v.User.Gate}})
+	if errors.Is(err, store.ErrUsed) {
 		return j.reload(w, r, v)
-	case errors.Is(err, store.ErrGateMoved): // the password may be another one by now
-		v.Request.State = realm.RequestOpen
-		return j.again(w, r, v, a, flow.Step{Kind: flow.Login}, oauth.RefuseBecause(oauth.WrongCredentials, err))
-	case err != nil:
+	}
+	if err != nil {
 		return err
 	}
 	if before != nil && !same {
@@ -209,7 +221,7 @@ func (j *Journey) logIn(w http.ResponseWriter, r *http.Request, v *Visit, a Atte
 			return err
 		}
 	}
-	v.Browser, v.Session, v.Request.SessionID, v.Request.UserID = browser, &s, s.ID, s.UserID
+	v.Browser, v.Session, v.Request.SessionID, v.Request.UserID, v.Request.State = browser, &s, s.ID, s.UserID, realm.RequestAuthenticated
 	j.Cookies.SetBrowser(w, v.At, browser)
 	j.Cookies.SetSession(w, v.At, v.Realm, &s, token)
 	j.Audit.Record(ctx, v.Realm, realm.Event{Type: audit.Login, ClientID: v.Client.ClientID, UserID: v.User.ID, SessionID: s.ID, IP: s.IP})

@@ -36,19 +36,21 @@ type Pages struct {
 func (p *Pages) Mount(mux *http.ServeMux) {
 	mux.HandleFunc(urls.AuthenticatePattern, web.Methods(map[string]http.HandlerFunc{
 		http.MethodGet: web.Adapt(p.show, p.Errors), http.MethodPost: web.Adapt(p.submit, p.Errors)}))
+	mux.HandleFunc(urls.RequiredActionPattern, web.Methods(map[string]http.HandlerFunc{
+		http.MethodGet: web.Adapt(p.show, p.Errors), http.MethodPost: web.Adapt(p.submitAction, p.Errors)}))
 	mux.HandleFunc(urls.RestartPattern, web.Methods(map[string]http.HandlerFunc{http.MethodGet: web.Adapt(p.restart, p.Errors)}))
 }
 
-// step is the name of the one step whose form this is; a form token for another
-// step does not fit.
-const step = "authenticate"
+// authenticate is the step of the login form. The steps of the other forms have
+// the names of the required actions; a form token for another step does not fit.
+const authenticate = "authenticate"
 
 // formToken binds a form to the login, the step and the browser (S-73).
-func (p *Pages) formToken(v *journey.Visit) string {
+func (p *Pages) formToken(v *journey.Visit, step string) string {
 	return base64.RawURLEncoding.EncodeToString(p.Seal.MAC("form", v.Request.ID, step, v.Browser.Text))
 }
 
-func (p *Pages) fits(v *journey.Visit, token string) bool {
+func (p *Pages) fits(v *journey.Visit, step, token string) bool {
 	mac, err := base64.RawURLEncoding.DecodeString(token)
 	return err == nil && p.Seal.CheckMAC(mac, "form", v.Request.ID, step, v.Browser.Text)
 }
@@ -93,8 +95,15 @@ func clientName(c *realm.Client) string {
 
 // action has Keycloak's parameters: scripts look for them.
 func (p *Pages) action(v *journey.Visit) string {
-	return v.At.LoginAction("authenticate") + "?" + url.Values{"session_code": {p.formToken(v)}, "execution": {step}, "client_id": {v.Client.ClientID},
-		"tab_id": {v.Request.ID}, "client_data": {"1"}}.Encode()
+	return urls.WithQuery(v.At.LoginAction(authenticate), p.query(v, authenticate, p.formToken(v, authenticate)))
+}
+
+func (p *Pages) query(v *journey.Visit, step, token string) url.Values {
+	q := url.Values{"execution": {step}, "client_id": {v.Client.ClientID}, "tab_id": {v.Request.ID}, "client_data": {"1"}}
+	if token != "" {
+		q.Set("session_code", token)
+	}
+	return q
 }
 
 func (p *Pages) find(r *http.Request) (*journey.Visit, error) {
@@ -132,7 +141,7 @@ func (p *Pages) submit(w http.ResponseWriter, r *http.Request) error {
 	}
 	// A form of before the login in another tab, sent twice, or forged: it is
 	// answered with what is to be done now, and what it carries is not read.
-	if !p.fits(v, r.URL.Query().Get("session_code")) {
+	if !p.fits(v, authenticate, r.URL.Query().Get("session_code")) {
 		return p.Journey.Resume(w, r, v)
 	}
 	return p.Journey.Login(w, r, v, journey.Attempt{Username: form.Get("username"), Password: form.Get("password"), RememberMe: form.Get("rememberMe") == "on"})
@@ -145,5 +154,5 @@ func (p *Pages) restart(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return p.Journey.Resume(w, r, v)
+	return p.Journey.Restart(w, r, v)
 }

@@ -367,7 +367,7 @@ func (b *builder) completeUser(u *realm.User, x rep.UserExtra) error {
 		}
 		u.ServiceAccountClient = c.ID
 	}
-	for _, a := range u.RequiredActions {
+	for _, a := range realm.UnknownActions(u) {
 		b.weaker = append(b.weaker, "users["+u.Username+"].requiredActions["+a+"]")
 	}
 	return checkUser(u)

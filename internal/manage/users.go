@@ -3,7 +3,6 @@ package manage
 import (
 	"context"
 	"errors"
-	"net/mail"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -25,6 +24,9 @@ func (m *Manager) CreateUser(ctx context.Context, in *realm.Realm, doc []byte) (
 	normalize(u)
 	if err := checkUser(u); err != nil {
 		return nil, err
+	}
+	if u.RequiredActions == nil {
+		u.RequiredActions = realm.DefaultActions(in)
 	}
 	n := store.NewUser{User: u, RoleIDs: []string{in.DefaultRoleID}, SharesEmail: in.DuplicateEmailsAllowed}
 	if n.GroupIDs, err = m.groupIDs(ctx, in, x.Groups); err != nil {
@@ -91,8 +93,7 @@ func checkEmail(email string) error {
 	if email == "" {
 		return nil
 	}
-	a, err := mail.ParseAddress(email)
-	if err != nil || a.Address != email || len(email) > 255 || strings.Count(email, "@") != 1 {
+	if !realm.ValidEmail(email) {
 		return &InvalidError{Field: "email", Text: "error-invalid-email", Params: []any{"email", email}}
 	}
 	return nil
@@ -118,7 +119,7 @@ func (m *Manager) credential(ctx context.Context, u *realm.User, c rep.Credentia
 	}
 	n.Data, n.Secret = h.Data, h.Secret
 	if c.Temporary {
-		u.RequiredActions = withName(u.RequiredActions, "UPDATE_PASSWORD")
+		u.RequiredActions = withName(u.RequiredActions, realm.UpdatePassword)
 	}
 	return n, err
 }

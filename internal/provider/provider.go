@@ -127,7 +127,7 @@ func wire(cfg Config, pool *password.Pool) *Provider {
 	)
 	auth := &authorize.Endpoint{Realms: realms, Store: cfg.Store, Journey: steps, Logger: log, Now: cfg.Now, Errors: page}
 	pages := &login.Pages{Realms: realms, Journey: steps, Seal: cfg.Seal, Errors: page}
-	steps.Show, steps.Respond = pages.Show, auth.Respond
+	steps.Show, steps.Act, steps.Respond = pages.Show, pages.Act, auth.Respond
 
 	mux := http.NewServeMux()
 	for _, surface := range []interface{ Mount(mux *http.ServeMux) }{

@@ -388,7 +388,7 @@ func TestS120ManagingUsersIsNoWayUp(t *testing.T) {
 	doc := `{"realm":"up","enabled":true,"clients":[{"clientId":"app","secret":"` + appSecret + `","directAccessGrantsEnabled":true}],
 		"roles":{"realm":[{"name":"harmless"},{"name":"hidden","composite":true,"composites":{"client":{"realm-management":["realm-admin"]}}}]},
 		"groups":[{"name":"bosses","clientRoles":{"realm-management":["realm-admin"]},"subGroups":[{"name":"below"}]},{"name":"staff"}],
-		"users":[{"username":"alice","enabled":true,"clientRoles":{"realm-management":["manage-users","view-users"]},"credentials":[{"type":"password","value":"` + alicesPass + `"}]},
+		"users":[{"username":"alice","enabled":true,"email":"alice@example.com","firstName":"A","lastName":"L","clientRoles":{"realm-management":["manage-users","view-users"]},"credentials":[{"type":"password","value":"` + alicesPass + `"}]},
 			{"username":"boss","enabled":true,"clientRoles":{"realm-management":["realm-admin"]}},{"username":"bob","enabled":true}]}`
 	if _, err := s.manage.CreateRealm(t.Context(), []byte(doc), false); err != nil {
 		t.Fatal(err)
@@ -492,7 +492,7 @@ func TestS81AFloodOfLoginsLeavesTheRestAlive(t *testing.T) {
 func TestImportedHashesLogIn(t *testing.T) {
 	s := start(t, nil)
 	ctx := t.Context()
-	h := `{"realm":"imported","enabled":true,"clients":[{"clientId":"app","secret":"` + appSecret + `","directAccessGrantsEnabled":true}],"users":[{"username":"dave","enabled":true,"credentials":[
+	h := `{"realm":"imported","enabled":true,"clients":[{"clientId":"app","secret":"` + appSecret + `","directAccessGrantsEnabled":true}],"users":[{"username":"dave","enabled":true,"email":"dave@example.com","firstName":"D","lastName":"B","credentials":[
 		{"type":"password","secretData":"{\"value\":\"lVHAWeLn/uhMXHO6rsd5ZR5FNw7qAK67yR0yqg3jH5poSr6DPu97DY4zCilMG7ZO3v0TtLVd45+2IS4hfhajUw==\",\"salt\":\"LatIpC6tapN/GuYZRv0Lug==\",\"additionalParameters\":{}}",
 		"credentialData":"{\"hashIterations\":20000,\"algorithm\":\"pbkdf2\",\"additionalParameters\":{}}"}]}]}`
 	if _, _, err := s.manage.Import(ctx, []byte(h), nil); err != nil {

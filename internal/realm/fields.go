@@ -26,7 +26,7 @@ func Fields() map[string]Mark {
 			"accessCodeLifespan", "accessCodeLifespanLogin", "enabled", "sslRequired", "rememberMe", "loginWithEmailAllowed", "bruteForceProtected", "bruteForceStrategy",
 			"maxFailureWaitSeconds", "minimumQuickLoginWaitSeconds", "waitIncrementSeconds", "quickLoginCheckMilliSeconds", "maxDeltaTimeSeconds", "failureFactor", "duplicateEmailsAllowed",
 			"editUsernameAllowed", "attributes", "defaultRole", "roles", "groups", "defaultGroups", "users", "clients", "clientScopes", "defaultDefaultClientScopes",
-			"defaultOptionalClientScopes", "scopeMappings", "clientScopeMappings"}},
+			"defaultOptionalClientScopes", "scopeMappings", "clientScopeMappings", "requiredActions"}},
 		{"realm.", Refuses, []string{"permanentLockout", "verifyEmail", "passwordPolicy", "browserFlow", "directGrantFlow", "authenticationFlows"}},
 		// They widen, tune or describe what is off; none of them keeps anybody out by itself.
 		{"realm.", Inert, []string{"displayName", "displayNameHtml", "accessTokenLifespanForImplicitFlow", "offlineSessionIdleTimeout", "offlineSessionMaxLifespanEnabled",
@@ -37,7 +37,7 @@ func Fields() map[string]Mark {
 			"otpPolicyLookAheadWindow", "otpPolicyPeriod", "otpPolicyCodeReusable", "otpSupportedApplications", "localizationTexts", "browserSecurityHeaders",
 			"smtpServer", "loginTheme", "accountTheme", "adminTheme", "emailTheme", "eventsEnabled", "eventsExpiration", "eventsListeners", "enabledEventTypes",
 			"adminEventsEnabled", "adminEventsDetailsEnabled", "identityProviders", "identityProviderMappers", "components", "internationalizationEnabled",
-			"supportedLocales", "defaultLocale", "authenticatorConfig", "requiredActions", "registrationFlow", "resetCredentialsFlow", "clientAuthenticationFlow",
+			"supportedLocales", "defaultLocale", "authenticatorConfig", "registrationFlow", "resetCredentialsFlow", "clientAuthenticationFlow",
 			"dockerAuthenticationFlow", "firstBrokerLoginFlow", "keycloakVersion", "userManagedAccessAllowed", "organizationsEnabled", "organizations",
 			"verifiableCredentialsEnabled", "adminPermissionsEnabled", "adminPermissionsClient", "scimApiEnabled", "clientProfiles", "clientPolicies", "federatedUsers",
 			"userFederationProviders", "userFederationMappers", "workflows", "defaultRoles"}},

@@ -38,6 +38,7 @@ type RequestState string
 // The states of an authorization request.
 const (
 	RequestOpen          RequestState = "open"
+	RequestActing        RequestState = "acting" // the user is proved and has something to do before anything is issued
 	RequestAuthenticated RequestState = "authenticated"
 	RequestDone          RequestState = "done"
 	RequestDenied        RequestState = "denied"
@@ -53,10 +54,12 @@ type AuthRequest struct {
 	State       RequestState
 	Params      AuthParams
 	Origin      string // the provider's public origin the request came to: its issuer
-	UserID      string // set when authenticated
+	UserID      string // set when acting or authenticated
 	SessionID   string // set when authenticated
 	Methods     []string
 	AuthTime    time.Time
+	RememberMe  bool  // asked for in the login form; for the session that is made later
+	UserGate    int64 // the user's gate when the proof was given: another one takes it back
 	CreatedAt   time.Time
 	ExpiresAt   time.Time
 }

@@ -32,7 +32,7 @@ func Accepted(r *Realm) []string {
 
 func unenforced(r *Realm, c *Client, u *User, credentials []string) []string {
 	paths := append(RealmUnenforced(r), ClientUnenforced(c)...)
-	for _, a := range u.RequiredActions {
+	for _, a := range UnknownActions(u) {
 		paths = append(paths, "users["+u.Username+"].requiredActions["+a+"]")
 	}
 	for _, kind := range credentials {

@@ -53,9 +53,13 @@ func (s *Store) replacePassword(ctx context.Context, realmID, userID string, rai
 		if err := must(ctx, tx, ErrNotFound, "UPDATE users SET gate = gate + $1 WHERE realm_id = $2 AND id = $3", raise, realmID, userID); err != nil {
 			return err
 		}
-		if _, err := exec(ctx, tx, "DELETE FROM credentials WHERE realm_id = $1 AND user_id = $2 AND type = 'password'", realmID, userID); err != nil {
-			return err
-		}
-		return s.insertCredential(ctx, tx, &realm.User{ID: userID, RealmID: realmID}, c)
+		return s.swapPassword(ctx, tx, realmID, userID, c)
 	})
+}
+
+func (s *Store) swapPassword(ctx context.Context, tx *sql.Tx, realmID, userID string, c realm.Credential) error {
+	if _, err := exec(ctx, tx, "DELETE FROM credentials WHERE realm_id = $1 AND user_id = $2 AND type = 'password'", realmID, userID); err != nil {
+		return err
+	}
+	return s.insertCredential(ctx, tx, &realm.User{ID: userID, RealmID: realmID}, c)
 }

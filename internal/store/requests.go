@@ -72,14 +72,15 @@ func (s *Store) CreateAuthRequest(ctx context.Context, r *realm.AuthRequest) err
 // AuthRequest gives a request that has not expired, or ErrNotFound.
 func (s *Store) AuthRequest(ctx context.Context, realmID, id string) (*realm.AuthRequest, error) {
 	return one(ctx, s.read, scanAuthRequest, `SELECT id, realm_id, client_id, browser_hash, state, params, origin, user_id, session_id, methods, auth_time,
-		created_at, expires_at FROM auth_requests WHERE realm_id = $1 AND id = $2 AND expires_at > $3`, realmID, id, millis(s.now()))
+		remember_me, user_gate, created_at, expires_at FROM auth_requests WHERE realm_id = $1 AND id = $2 AND expires_at > $3`, realmID, id, millis(s.now()))
 }
 
 func scanAuthRequest(row scanner) (*realm.AuthRequest, error) {
 	r := &realm.AuthRequest{}
 	var params, state, methods string
 	var auth, created, expires int64
-	err := row.Scan(&r.ID, &r.RealmID, &r.ClientID, &r.BrowserHash, &state, &params, &r.Origin, &r.UserID, &r.SessionID, &methods, &auth, &created, &expires)
+	err := row.Scan(&r.ID, &r.RealmID, &r.ClientID, &r.BrowserHash, &state, &params, &r.Origin, &r.UserID, &r.SessionID, &methods, &auth,
+		&r.RememberMe, &r.UserGate, &created, &expires)
 	if err != nil {
 		return nil, err
 	}
@@ -91,29 +92,33 @@ func scanAuthRequest(row scanner) (*realm.AuthRequest, error) {
 // Authentication is what Authenticate writes.
 type Authentication struct {
 	RequestID      string
-	BrowserHash    []byte        // the browser that the request is bound to
-	NewBrowserHash []byte        // the value rotates at a login (S-79); the same for single sign-on
-	Session        realm.Session // made in the same transaction
-	Existing       bool          // the session is there already: single sign-on, or the same user again
+	BrowserHash    []byte             // the browser that the request is bound to
+	NewBrowserHash []byte             // the value rotates at a login (S-79); the same for single sign-on
+	Session        realm.Session      // made in the same transaction
+	Existing       bool               // the session is there already: single sign-on, or the same user again
+	From           realm.RequestState // open, or acting when required actions came between; "" is open
 	Gates          Gates
 }
 
-// Authenticate moves a request from open to authenticated, makes or touches the
+// Authenticate moves a request from open (or acting) to authenticated, makes or touches the
 // session and binds the browser's other requests to the browser's new value,
-// all or nothing. ErrUsed: the request is not open in this browser.
+// all or nothing. ErrUsed: the request does not stand there in this browser.
 func (s *Store) Authenticate(ctx context.Context, a Authentication) error {
 	now := millis(s.now())
+	if a.From == "" {
+		a.From = realm.RequestOpen
+	}
 	return s.tx(ctx, func(tx *sql.Tx) error {
 		if err := guard(ctx, tx, a.Gates); err != nil {
 			return err
 		}
 		err := must(ctx, tx, ErrUsed, `UPDATE auth_requests SET state = 'authenticated', user_id = $1, session_id = $2, methods = $3, auth_time = $4
-			WHERE realm_id = $5 AND id = $6 AND browser_hash = $7 AND state = 'open' AND expires_at > $8`,
-			a.Session.UserID, a.Session.ID, strings.Join(a.Session.Methods, " "), millis(a.Session.AuthTime), a.Gates.RealmID, a.RequestID, a.BrowserHash, now)
+			WHERE realm_id = $5 AND id = $6 AND browser_hash = $7 AND state = $9 AND expires_at > $8 AND (state = 'open' OR user_id = $1)`,
+			a.Session.UserID, a.Session.ID, strings.Join(a.Session.Methods, " "), millis(a.Session.AuthTime), a.Gates.RealmID, a.RequestID, a.BrowserHash, now, string(a.From))
 		if err != nil {
 			return err
 		}
-		if _, err := exec(ctx, tx, "UPDATE auth_requests SET browser_hash = $1 WHERE realm_id = $2 AND browser_hash = $3", a.NewBrowserHash, a.Gates.RealmID, a.BrowserHash); err != nil {
+		if err := rebind(ctx, tx, a.Gates.RealmID, a.BrowserHash, a.NewBrowserHash); err != nil {
 			return err
 		}
 		if a.Existing {
@@ -122,6 +127,12 @@ func (s *Store) Authenticate(ctx context.Context, a Authentication) error {
 		}
 		return insertSession(ctx, tx, a.Session)
 	})
+}
+
+// rebind takes the requests that a browser has under way along to its new value.
+func rebind(ctx context.Context, tx *sql.Tx, realmID string, from, to []byte) error {
+	_, err := exec(ctx, tx, "UPDATE auth_requests SET browser_hash = $1 WHERE realm_id = $2 AND browser_hash = $3", to, realmID, from)
+	return err
 }
 
 // Issued is what FinishAuthRequest writes.
@@ -157,15 +168,15 @@ func (s *Store) FinishAuthRequest(ctx context.Context, i Issued) error {
 func (s *Store) DenyAuthRequest(ctx context.Context, realmID, id string, browserHash []byte) error {
 	return s.tx(ctx, func(tx *sql.Tx) error {
 		return must(ctx, tx, ErrUsed, `UPDATE auth_requests SET state = 'denied' WHERE realm_id = $1 AND id = $2 AND browser_hash = $3
-			AND state IN ('open', 'authenticated')`, realmID, id, browserHash)
+			AND state IN ('open', 'acting', 'authenticated')`, realmID, id, browserHash)
 	})
 }
 
-// ReopenAuthRequest takes a request back to its start, for "restart login".
+// ReopenAuthRequest takes a request back to its start: nobody has proved anything.
 func (s *Store) ReopenAuthRequest(ctx context.Context, realmID, id string, browserHash []byte) error {
 	return s.tx(ctx, func(tx *sql.Tx) error {
 		return must(ctx, tx, ErrUsed, `UPDATE auth_requests SET state = 'open', user_id = '', session_id = '', methods = '' WHERE realm_id = $1 AND id = $2
-			AND browser_hash = $3 AND state IN ('open', 'authenticated') AND expires_at > $4`, realmID, id, browserHash, millis(s.now()))
+			AND browser_hash = $3 AND state IN ('open', 'acting') AND expires_at > $4`, realmID, id, browserHash, millis(s.now()))
 	})
 }
 

@@ -226,23 +226,25 @@ func (s *Store) CountUsers(ctx context.Context, realmID string, f UserFilter) (i
 // UpdateUser writes a user back when its version is the one that was read
 // (ErrConflict). The gate is raised: what was decided on older facts is not issued.
 func (s *Store) UpdateUser(ctx context.Context, u *realm.User, sharesEmail bool) error {
+	return s.tx(ctx, func(tx *sql.Tx) error { return updateUser(ctx, tx, u, sharesEmail) })
+}
+
+func updateUser(ctx context.Context, tx *sql.Tx, u *realm.User, sharesEmail bool) error {
 	doc, err := userDoc(u)
 	if err != nil {
 		return err
 	}
-	return s.tx(ctx, func(tx *sql.Tx) error {
-		err := must(ctx, tx, ErrConflict, `UPDATE users SET username = $1, email = $2, unique_email = $3, first_name = $4, last_name = $5, enabled = $6,
-			email_verified = $7, doc = $8, version = version + 1, gate = gate + 1 WHERE realm_id = $9 AND id = $10 AND version = $11`,
-			u.Username, u.Email, uniqueEmail(u, sharesEmail), strings.ToLower(u.FirstName), strings.ToLower(u.LastName), u.Enabled,
-			u.EmailVerified, doc, u.RealmID, u.ID, u.Version)
-		if err != nil {
-			return userConflict(err, u)
-		}
-		if _, err := exec(ctx, tx, "DELETE FROM user_attributes WHERE user_id = $1", u.ID); err != nil {
-			return err
-		}
-		return insertAttributes(ctx, tx, u)
-	})
+	err = must(ctx, tx, ErrConflict, `UPDATE users SET username = $1, email = $2, unique_email = $3, first_name = $4, last_name = $5, enabled = $6,
+		email_verified = $7, doc = $8, version = version + 1, gate = gate + 1 WHERE realm_id = $9 AND id = $10 AND version = $11`,
+		u.Username, u.Email, uniqueEmail(u, sharesEmail), strings.ToLower(u.FirstName), strings.ToLower(u.LastName), u.Enabled,
+		u.EmailVerified, doc, u.RealmID, u.ID, u.Version)
+	if err != nil {
+		return userConflict(err, u)
+	}
+	if _, err := exec(ctx, tx, "DELETE FROM user_attributes WHERE user_id = $1", u.ID); err != nil {
+		return err
+	}
+	return insertAttributes(ctx, tx, u)
 }
 
 // DeleteUser deletes a user with sessions and everything given out.

@@ -13,6 +13,11 @@ type Messages struct {
 	WrongCredentials, AccountDisabled, Reauthenticate, LoginTookTooLong string
 	SetupTitle, SetupText, SetupButton                                  string
 	Busy                                                                string
+	PasswordTitle, PasswordMessage, NewPassword, ConfirmPassword        string
+	EndSessions, Submit, PasswordMissing, PasswordMismatch              string
+	PasswordTooLong, ProfileTitle, ProfileMessage                       string
+	Email, FirstName, LastName                                          string
+	ValueMissing, ValueLength, ValueCharacter, ValueEmail, ValueTaken   string
 }
 
 func english() Messages {
@@ -28,7 +33,14 @@ func english() Messages {
 		WrongCredentials: "Invalid username or password.", AccountDisabled: "Account is disabled, contact your administrator.",
 		Reauthenticate: "Please re-authenticate to continue", LoginTookTooLong: "Your login attempt timed out. Login will start from the beginning.",
 		SetupTitle: "First administrator", SetupText: "This link works once. Choose a name and a password of at least 8 characters.", SetupButton: "Make administrator",
-		Busy: "Too many people are logging in at this moment. Please try again.",
+		Busy:          "Too many people are logging in at this moment. Please try again.",
+		PasswordTitle: "Update password", PasswordMessage: "You need to change your password to activate your account.",
+		NewPassword: "New password", ConfirmPassword: "Confirm password", EndSessions: "Sign out from other devices", Submit: "Continue",
+		PasswordMissing: "Please specify password.", PasswordMismatch: "Passwords don't match.", PasswordTooLong: "The password is too long: it has at most 256 bytes.",
+		ProfileTitle: "Update Account Information", ProfileMessage: "You need to update your user profile to activate your account.",
+		Email: "Email", FirstName: "First name", LastName: "Last name",
+		ValueMissing: "Please specify this field.", ValueLength: "This is too short or too long.", ValueCharacter: "This contains a character that is not allowed.",
+		ValueEmail: "Invalid email address.", ValueTaken: "This belongs to another account already.",
 	}
 }
 
@@ -45,7 +57,14 @@ func german() Messages {
 		WrongCredentials: "Benutzername oder Passwort ungültig.", AccountDisabled: "Das Konto ist deaktiviert. Wenden Sie sich an Ihre Administration.",
 		Reauthenticate: "Bitte melden Sie sich erneut an, um fortzufahren", LoginTookTooLong: "Die Anmeldung hat zu lange gedauert. Sie beginnt von vorn.",
 		SetupTitle: "Erste Administration", SetupText: "Dieser Link gilt einmal. Wählen Sie einen Namen und ein Passwort mit mindestens 8 Zeichen.", SetupButton: "Konto anlegen",
-		Busy: "Gerade melden sich zu viele Personen an. Bitte versuchen Sie es noch einmal.",
+		Busy:          "Gerade melden sich zu viele Personen an. Bitte versuchen Sie es noch einmal.",
+		PasswordTitle: "Passwort ändern", PasswordMessage: "Sie müssen Ihr Passwort ändern, um Ihr Konto zu aktivieren.",
+		NewPassword: "Neues Passwort", ConfirmPassword: "Passwort bestätigen", EndSessions: "Auf anderen Geräten abmelden", Submit: "Weiter",
+		PasswordMissing: "Bitte geben Sie ein Passwort ein.", PasswordMismatch: "Die Passwörter stimmen nicht überein.", PasswordTooLong: "Das Passwort ist zu lang: höchstens 256 Bytes.",
+		ProfileTitle: "Kontoangaben ergänzen", ProfileMessage: "Sie müssen Ihre Angaben prüfen, um Ihr Konto zu aktivieren.",
+		Email: "E-Mail", FirstName: "Vorname", LastName: "Nachname",
+		ValueMissing: "Bitte füllen Sie dieses Feld aus.", ValueLength: "Das ist zu kurz oder zu lang.", ValueCharacter: "Das enthält ein Zeichen, das nicht erlaubt ist.",
+		ValueEmail: "Das ist keine E-Mail-Adresse.", ValueTaken: "Das gehört schon zu einem anderen Konto.",
 	}
 }
 

@@ -26,6 +26,57 @@ func (p LoginPage) Render(w io.Writer) error {
 	}{f, p})
 }
 
+// PasswordPage asks for a new password before a login goes on.
+type PasswordPage struct {
+	Lang, RealmName, Username   string
+	Action                      string // where the form goes
+	Message                     string
+	PasswordError, ConfirmError string // beside the fields
+}
+
+// Render writes the page.
+func (p PasswordPage) Render(w io.Writer) error {
+	return render(w, "password", struct {
+		frame
+		PasswordPage
+	}{newFrame(p.Lang, "Sign in to "+p.RealmName, p.RealmName, false), p})
+}
+
+// Field is one text field of a form.
+type Field struct {
+	Name, Label, Value, Error string
+	Required                  bool
+}
+
+// Kind is the field's autocomplete token (HTML, "Autofill detail tokens").
+func (f Field) Kind() string {
+	switch f.Name {
+	case "username":
+		return "username"
+	case "email":
+		return "email"
+	case "firstName":
+		return "given-name"
+	case "lastName":
+		return "family-name"
+	}
+	return "off"
+}
+
+// ProfilePage asks for what a user's profile lacks.
+type ProfilePage struct {
+	Lang, RealmName, Username, Action, Message string
+	Fields                                     []Field
+}
+
+// Render writes the page.
+func (p ProfilePage) Render(w io.Writer) error {
+	return render(w, "profile", struct {
+		frame
+		ProfilePage
+	}{newFrame(p.Lang, "Sign in to "+p.RealmName, p.RealmName, false), p})
+}
+
 // Detail is a name and a value on a page.
 type Detail struct{ Name, Value string }
 
