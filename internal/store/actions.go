@@ -25,7 +25,10 @@ type Proof struct {
 // request is not open in this browser; ErrGateMoved: the user changed since.
 func (s *Store) StopForAction(ctx context.Context, p Proof) error {
 	return s.tx(ctx, func(tx *sql.Tx) error {
-		if err := guard(ctx, tx, Gates{RealmID: p.RealmID, UserID: p.UserID, UserGate: p.UserGate}); err != nil {
+		if err := s.lockBrowser(ctx, tx, p.BrowserHash); err != nil {
+			return err
+		}
+		if err := s.guard(ctx, tx, Gates{RealmID: p.RealmID, UserID: p.UserID, UserGate: p.UserGate}); err != nil {
 			return err
 		}
 		err := must(ctx, tx, ErrUsed, `UPDATE auth_requests SET state = 'acting', user_id = $1, user_gate = $2, methods = $3, auth_time = $4, remember_me = $5
@@ -57,7 +60,10 @@ type ActionDone struct {
 func (s *Store) FinishAction(ctx context.Context, a ActionDone) error {
 	u := a.User
 	return s.tx(ctx, func(tx *sql.Tx) error {
-		if err := guard(ctx, tx, Gates{RealmID: u.RealmID, UserID: u.ID, UserGate: u.Gate}); err != nil {
+		if err := s.lockBrowser(ctx, tx, a.BrowserHash); err != nil {
+			return err
+		}
+		if err := s.guardToChange(ctx, tx, Gates{RealmID: u.RealmID, UserID: u.ID, UserGate: u.Gate}); err != nil {
 			return err
 		}
 		err := must(ctx, tx, ErrUsed, `UPDATE auth_requests SET user_gate = $1 WHERE realm_id = $2 AND id = $3 AND browser_hash = $4 AND expires_at > $5

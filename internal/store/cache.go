@@ -121,24 +121,22 @@ func (s *Store) lookAround(ctx context.Context) error {
 	if !s.cache.due(s.now()) {
 		return nil
 	}
-	rows, err := s.read.QueryContext(ctx, "SELECT id, version FROM realms")
-	if err != nil {
-		return wrap(err)
+	type seen struct {
+		id      string
+		version int64
 	}
-	defer rows.Close()
+	rows, err := list(ctx, s.read, func(r scanner) (v seen, err error) { err = r.Scan(&v.id, &v.version); return }, "SELECT id, version FROM realms")
+	if err != nil {
+		return err
+	}
 	versions := map[string]int64{}
-	for rows.Next() {
-		var id string
-		var v int64
-		if err := rows.Scan(&id, &v); err != nil {
-			return wrap(err)
-		}
-		versions[id] = v
+	for _, v := range rows {
+		versions[v.id] = v.version
 	}
 	for _, id := range s.cache.changed(versions) {
 		s.cache.drop(id)
 	}
-	return wrap(rows.Err())
+	return nil
 }
 
 // cached reads through the cache. A value that is not found is not kept.

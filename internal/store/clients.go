@@ -75,7 +75,7 @@ func insertClientRelations(ctx context.Context, tx *sql.Tx, c *realm.Client) err
 		for i, name := range names {
 			// A scope that the realm does not have is left out, as Keycloak does.
 			if _, err := exec(ctx, tx, `INSERT INTO client_scope_links (client_id, scope_id, optional, position)
-				SELECT $1, id, $2, $3 FROM client_scopes WHERE realm_id = $4 AND name = $5 ON CONFLICT DO NOTHING`, c.ID, optional, i, c.RealmID, name); err != nil {
+				SELECT $1, id, $2, $3 FROM client_scopes WHERE realm_id = $4 AND name = $5 ON CONFLICT DO NOTHING`, c.ID, optional == 1, i, c.RealmID, name); err != nil {
 				return err
 			}
 		}
@@ -159,20 +159,16 @@ func (s *Store) cachedClient(ctx context.Context, key, query string, args ...any
 
 // Clients gives the clients of a realm by client_id.
 func (s *Store) Clients(ctx context.Context, realmID string, f ClientFilter) ([]*realm.Client, error) {
-	pattern := escapeLike(f.ClientID)
-	if f.Search || f.ClientID == "" {
-		pattern = "%" + pattern + "%"
+	where, value := `lower(client_id) LIKE lower($2) ESCAPE '\'`, "%"+escapeLike(f.ClientID)+"%"
+	if !f.Search && f.ClientID != "" {
+		where, value = "client_id = $2", f.ClientID
 	}
 	if f.Max == 0 {
 		f.Max = 1 << 30
 	}
-	found, err := list(ctx, s.read, scanClient, selectClient+`WHERE realm_id = $1 AND client_id LIKE $2 ESCAPE '\' ORDER BY client_id LIMIT $3 OFFSET $4`,
-		realmID, pattern, f.Max, f.First)
+	found, err := list(ctx, s.read, scanClient, selectClient+"WHERE realm_id = $1 AND "+where+" ORDER BY client_id LIMIT $3 OFFSET $4", realmID, value, f.Max, f.First)
 	if err != nil {
 		return nil, err
-	}
-	if !f.Search && f.ClientID != "" { // LIKE has no case in SQLite
-		found = keep(found, func(c *realm.Client) bool { return c.ClientID == f.ClientID })
 	}
 	for _, c := range found {
 		if err := s.clientRelations(ctx, c); err != nil {
@@ -180,16 +176,6 @@ func (s *Store) Clients(ctx context.Context, realmID string, f ClientFilter) ([]
 		}
 	}
 	return found, nil
-}
-
-func keep[T any](in []T, ok func(T) bool) []T {
-	out := []T{}
-	for _, v := range in {
-		if ok(v) {
-			out = append(out, v)
-		}
-	}
-	return out
 }
 
 func escapeLike(s string) string {

@@ -32,7 +32,11 @@ func (s *Store) FailedLogins(ctx context.Context, realmID, userID string) (realm
 // an account is locked nothing is counted.
 func (s *Store) CountLoginAttempt(ctx context.Context, realmID, userID, ip string, b realm.BruteForce) (locked bool, err error) {
 	err = s.tx(ctx, func(tx *sql.Tx) error {
-		f, err := one(ctx, tx, scanFailures, selectFailures, realmID, userID)
+		// Nothing counted is no row to lock: the tries of one account wait for each other by name.
+		if err := s.d.lock(ctx, tx, "login", realmID+"/"+userID); err != nil {
+			return err
+		}
+		f, err := one(ctx, tx, scanFailures, selectFailures+s.d.update, realmID, userID)
 		if err != nil && !errors.Is(err, ErrNotFound) {
 			return err
 		}

@@ -50,14 +50,14 @@ func (s *Store) AddSpareKey(ctx context.Context, k realm.SigningKey) error {
 
 // SpareKeys counts the spare keys of an algorithm.
 func (s *Store) SpareKeys(ctx context.Context, algorithm string) (int, error) {
-	return one(ctx, s.read, func(r scanner) (n int, err error) { err = r.Scan(&n); return },
+	return one(ctx, s.read, scanInt,
 		"SELECT count(*) FROM signing_keys WHERE realm_id IS NULL AND algorithm = $1", algorithm)
 }
 
 // TakeSpareKey takes a spare key out of the pool, or ErrNotFound.
 func (s *Store) TakeSpareKey(ctx context.Context, algorithm string) (k realm.SigningKey, err error) {
 	err = s.tx(ctx, func(tx *sql.Tx) error {
-		k, err = one(ctx, tx, scanKey, `DELETE FROM signing_keys WHERE id = (SELECT id FROM signing_keys WHERE realm_id IS NULL AND algorithm = $1 LIMIT 1)
+		k, err = one(ctx, tx, scanKey, `DELETE FROM signing_keys WHERE id = (SELECT id FROM signing_keys WHERE realm_id IS NULL AND algorithm = $1 LIMIT 1`+s.d.skipLocked+`)
 			RETURNING id, '', use_for, algorithm, state, sealed, public, created_at, priority`, algorithm)
 		return err
 	})

@@ -21,7 +21,7 @@ func (s *Store) RevokeToken(ctx context.Context, realmID, jti string, expires ti
 
 // TokenRevoked reports whether RevokeToken was called for it.
 func (s *Store) TokenRevoked(ctx context.Context, realmID, jti string) (bool, error) {
-	n, err := one(ctx, s.read, func(r scanner) (n int, err error) { err = r.Scan(&n); return },
+	n, err := one(ctx, s.read, scanInt,
 		"SELECT count(*) FROM used_once WHERE realm_id = $1 AND kind = $2 AND value = $3", realmID, revokedToken, jti)
 	return n > 0, err
 }
@@ -45,7 +45,7 @@ func (s *Store) CreateLink(ctx context.Context, realmID, purpose string, hash []
 // LinkWorks reports whether a link is unused and has not expired. It uses
 // nothing up: a GET must not (S-87).
 func (s *Store) LinkWorks(ctx context.Context, realmID, purpose string, hash []byte) (bool, error) {
-	n, err := one(ctx, s.read, func(r scanner) (n int, err error) { err = r.Scan(&n); return },
+	n, err := one(ctx, s.read, scanInt,
 		"SELECT count(*) FROM links WHERE hash = $1 AND realm_id = $2 AND purpose = $3 AND used_at = 0 AND expires_at > $4", hash, realmID, purpose, millis(s.now()))
 	return n > 0, err
 }
@@ -78,7 +78,8 @@ func (s *Store) AppendEvents(ctx context.Context, events ...realm.Event) error {
 }
 
 // Sweep deletes what expired an hour ago, or whose session ended a day ago, in
-// batches. Nothing depends on it: expiry is decided when a row is read (S-38).
+// batches, and passes over what another node is at. Nothing depends on it: expiry
+// is decided when a row is read (S-38).
 func (s *Store) Sweep(ctx context.Context) (int64, error) {
 	const batch = 1000
 	now := s.now()
@@ -87,16 +88,16 @@ func (s *Store) Sweep(ctx context.Context) (int64, error) {
 		query string
 		until time.Time
 	}{
-		{"DELETE FROM auth_requests WHERE id IN (SELECT id FROM auth_requests WHERE expires_at < $1 LIMIT $2)", now.Add(-tombstones)},
-		{"DELETE FROM codes WHERE hash IN (SELECT hash FROM codes WHERE expires_at < $1 LIMIT $2)", now.Add(-tombstones)},
-		{"DELETE FROM used_once WHERE (realm_id, kind, value) IN (SELECT realm_id, kind, value FROM used_once WHERE expires_at < $1 LIMIT $2)", now.Add(-tombstones)},
-		{"DELETE FROM links WHERE hash IN (SELECT hash FROM links WHERE expires_at < $1 LIMIT $2)", now.Add(-tombstones)},
-		{"DELETE FROM refresh_families WHERE id IN (SELECT id FROM refresh_families WHERE expires_at < $1 LIMIT $2)", now.Add(-tombstones)},
-		{"DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE ended_at > 0 AND ended_at < $1 LIMIT $2)", now.Add(-24 * time.Hour)},
+		{"DELETE FROM auth_requests WHERE id IN (SELECT id FROM auth_requests WHERE expires_at < $1 LIMIT $2", now.Add(-tombstones)},
+		{"DELETE FROM codes WHERE hash IN (SELECT hash FROM codes WHERE expires_at < $1 LIMIT $2", now.Add(-tombstones)},
+		{"DELETE FROM used_once WHERE (realm_id, kind, value) IN (SELECT realm_id, kind, value FROM used_once WHERE expires_at < $1 LIMIT $2", now.Add(-tombstones)},
+		{"DELETE FROM links WHERE hash IN (SELECT hash FROM links WHERE expires_at < $1 LIMIT $2", now.Add(-tombstones)},
+		{"DELETE FROM refresh_families WHERE id IN (SELECT id FROM refresh_families WHERE expires_at < $1 LIMIT $2", now.Add(-tombstones)},
+		{"DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE ended_at > 0 AND ended_at < $1 LIMIT $2", now.Add(-24 * time.Hour)},
 	} {
 		for n := int64(batch); n == batch; total += n {
 			err := s.tx(ctx, func(tx *sql.Tx) (err error) {
-				n, err = exec(ctx, tx, q.query, millis(q.until), batch)
+				n, err = exec(ctx, tx, q.query+s.d.skipLocked+")", millis(q.until), batch)
 				return err
 			})
 			if err != nil {

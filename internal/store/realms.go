@@ -112,20 +112,30 @@ func (s *Store) UpdateRealm(ctx context.Context, r *realm.Realm) error {
 // DeleteRealm deletes a realm and everything in it.
 func (s *Store) DeleteRealm(ctx context.Context, id string) error {
 	err := s.tx(ctx, func(tx *sql.Tx) error {
-		return must(ctx, tx, ErrNotFound, "DELETE FROM realms WHERE id = $1", id)
+		if err := must(ctx, tx, ErrNotFound, "DELETE FROM realms WHERE id = $1", id); err != nil {
+			return err
+		}
+		return s.d.notify(ctx, tx, id)
 	})
 	s.cache.drop(id)
 	return err
 }
 
 // change runs a write to what is configured: the realm's version moves in the
-// same transaction, so that other processes drop what they keep of it.
+// same transaction, so that other processes drop what they keep of it. The writes
+// of one realm happen one after the other; logins do not wait for them.
 func (s *Store) change(ctx context.Context, realmID string, do func(tx *sql.Tx) error) error {
 	err := s.tx(ctx, func(tx *sql.Tx) error {
+		if _, err := list(ctx, tx, scanInt, "SELECT 1 FROM realms WHERE id = $1"+s.d.update, realmID); err != nil {
+			return err
+		}
 		if err := do(tx); err != nil {
 			return err
 		}
-		return must(ctx, tx, ErrNotFound, "UPDATE realms SET version = version + 1 WHERE id = $1", realmID)
+		if err := must(ctx, tx, ErrNotFound, "UPDATE realms SET version = version + 1 WHERE id = $1", realmID); err != nil {
+			return err
+		}
+		return s.d.notify(ctx, tx, realmID)
 	})
 	s.cache.drop(realmID)
 	return err

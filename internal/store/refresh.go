@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"time"
 
 	"github.com/latchkey-id/latchkey/internal/realm"
@@ -11,10 +12,10 @@ import (
 // CreateRefreshFamily starts a line of refresh tokens, while the gates hold.
 func (s *Store) CreateRefreshFamily(ctx context.Context, f realm.RefreshFamily, g Gates) error {
 	return s.tx(ctx, func(tx *sql.Tx) error {
-		if err := guard(ctx, tx, g); err != nil {
+		if err := s.guard(ctx, tx, g); err != nil {
 			return err
 		}
-		if err := guardClientSession(ctx, tx, f); err != nil {
+		if err := s.guardClientSession(ctx, tx, f); err != nil {
 			return err
 		}
 		_, err := exec(ctx, tx, `INSERT INTO refresh_families (id, realm_id, client_id, user_id, session_id, scope, nonce, auth_time, acr, generation, uses, rotated_at,
@@ -26,10 +27,9 @@ func (s *Store) CreateRefreshFamily(ctx context.Context, f realm.RefreshFamily, 
 
 // guardClientSession: a code that was replayed while it is being exchanged has
 // ended the client's part of the session; nothing may follow.
-func guardClientSession(ctx context.Context, tx *sql.Tx, f realm.RefreshFamily) error {
-	n, err := one(ctx, tx, func(r scanner) (n int, err error) { err = r.Scan(&n); return },
-		"SELECT count(*) FROM client_sessions WHERE session_id = $1 AND client_id = $2 AND ended_at = 0", f.SessionID, f.ClientID)
-	if err == nil && n == 0 {
+func (s *Store) guardClientSession(ctx context.Context, tx *sql.Tx, f realm.RefreshFamily) error {
+	_, err := one(ctx, tx, scanInt, "SELECT 1 FROM client_sessions WHERE session_id = $1 AND client_id = $2 AND ended_at = 0"+s.d.share, f.SessionID, f.ClientID)
+	if errors.Is(err, ErrNotFound) {
 		return ErrGateMoved
 	}
 	return err
@@ -69,10 +69,10 @@ func (s *Store) RotateRefresh(ctx context.Context, realmID, id string, r Rotate,
 	var after *realm.RefreshFamily
 	reused := false
 	err := s.tx(ctx, func(tx *sql.Tx) error {
-		if err := guard(ctx, tx, g); err != nil {
+		if err := s.guard(ctx, tx, g); err != nil {
 			return err
 		}
-		f, err := one(ctx, tx, scanFamily, selectFamily, realmID, id)
+		f, err := one(ctx, tx, scanFamily, selectFamily+s.d.update, realmID, id)
 		if err != nil {
 			return err
 		}
@@ -114,9 +114,9 @@ func rotated(f realm.RefreshFamily, r Rotate, now time.Time) (after *realm.Refre
 }
 
 func revokeFamily(ctx context.Context, tx *sql.Tx, f *realm.RefreshFamily, now int64) error {
-	if _, err := exec(ctx, tx, "UPDATE refresh_families SET revoked_at = $1 WHERE id = $2 AND revoked_at = 0", now, f.ID); err != nil {
+	if _, err := exec(ctx, tx, "UPDATE client_sessions SET ended_at = $1 WHERE session_id = $2 AND client_id = $3 AND ended_at = 0", now, f.SessionID, f.ClientID); err != nil {
 		return err
 	}
-	_, err := exec(ctx, tx, "UPDATE client_sessions SET ended_at = $1 WHERE session_id = $2 AND client_id = $3 AND ended_at = 0", now, f.SessionID, f.ClientID)
+	_, err := exec(ctx, tx, "UPDATE refresh_families SET revoked_at = $1 WHERE id = $2 AND revoked_at = 0", now, f.ID)
 	return err
 }

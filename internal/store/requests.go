@@ -25,22 +25,35 @@ type Gates struct {
 	SessionID  string // "" while there is no session
 }
 
-// guard returns ErrGateMoved unless the gates hold inside this transaction.
-func guard(ctx context.Context, tx *sql.Tx, g Gates) error {
+// guard returns ErrGateMoved unless the gates hold inside this transaction, and
+// go on to hold until it commits: the rows are locked, in the order user, client,
+// session, which every transaction keeps. A session is one transaction's at a time,
+// so that what is given out in it and its end never pass each other.
+func (s *Store) guard(ctx context.Context, tx *sql.Tx, g Gates) error {
+	return s.guardWith(ctx, tx, g, s.d.share)
+}
+
+// guardToChange is guard for a transaction that changes the user itself: two that
+// shared the row first would wait for each other.
+func (s *Store) guardToChange(ctx context.Context, tx *sql.Tx, g Gates) error {
+	return s.guardWith(ctx, tx, g, s.d.update)
+}
+
+func (s *Store) guardWith(ctx context.Context, tx *sql.Tx, g Gates, user string) error {
 	checks := []struct {
 		query string
 		args  []any
 		skip  bool
 	}{
-		{"SELECT 1 FROM users WHERE realm_id = $1 AND id = $2 AND gate = $3", []any{g.RealmID, g.UserID, g.UserGate}, false},
-		{"SELECT 1 FROM clients WHERE realm_id = $1 AND id = $2 AND gate = $3", []any{g.RealmID, g.ClientID, g.ClientGate}, g.ClientID == ""},
-		{"SELECT 1 FROM sessions WHERE realm_id = $1 AND id = $2 AND ended_at = 0", []any{g.RealmID, g.SessionID}, g.SessionID == ""},
+		{"SELECT 1 FROM users WHERE realm_id = $1 AND id = $2 AND gate = $3" + user, []any{g.RealmID, g.UserID, g.UserGate}, false},
+		{"SELECT 1 FROM clients WHERE realm_id = $1 AND id = $2 AND gate = $3" + s.d.share, []any{g.RealmID, g.ClientID, g.ClientGate}, g.ClientID == ""},
+		{"SELECT 1 FROM sessions WHERE realm_id = $1 AND id = $2 AND ended_at = 0" + s.d.update, []any{g.RealmID, g.SessionID}, g.SessionID == ""},
 	}
 	for _, c := range checks {
 		if c.skip {
 			continue
 		}
-		if _, err := one(ctx, tx, func(r scanner) (n int, err error) { err = r.Scan(&n); return }, c.query, c.args...); err != nil {
+		if _, err := one(ctx, tx, scanInt, c.query, c.args...); err != nil {
 			if errors.Is(err, ErrNotFound) {
 				return ErrGateMoved
 			}
@@ -57,6 +70,9 @@ func (s *Store) CreateAuthRequest(ctx context.Context, r *realm.AuthRequest) err
 		return err
 	}
 	return s.tx(ctx, func(tx *sql.Tx) error {
+		if err := s.lockBrowser(ctx, tx, r.BrowserHash); err != nil {
+			return err
+		}
 		_, err := exec(ctx, tx, `INSERT INTO auth_requests (id, realm_id, client_id, browser_hash, state, params, origin, user_id, session_id, methods,
 			auth_time, created_at, expires_at) VALUES ($1, $2, $3, $4, 'open', $5, $6, '', '', '', 0, $7, $8)`,
 			r.ID, r.RealmID, r.ClientID, r.BrowserHash, params, r.Origin, millis(r.CreatedAt), millis(r.ExpiresAt))
@@ -108,8 +124,14 @@ func (s *Store) Authenticate(ctx context.Context, a Authentication) error {
 	if a.From == "" {
 		a.From = realm.RequestOpen
 	}
+	if a.Existing {
+		a.Gates.SessionID = a.Session.ID // locked with the rest, before the requests
+	}
 	return s.tx(ctx, func(tx *sql.Tx) error {
-		if err := guard(ctx, tx, a.Gates); err != nil {
+		if err := s.lockBrowser(ctx, tx, a.BrowserHash); err != nil {
+			return err
+		}
+		if err := s.guard(ctx, tx, a.Gates); err != nil {
 			return err
 		}
 		err := must(ctx, tx, ErrUsed, `UPDATE auth_requests SET state = 'authenticated', user_id = $1, session_id = $2, methods = $3, auth_time = $4
@@ -127,6 +149,13 @@ func (s *Store) Authenticate(ctx context.Context, a Authentication) error {
 		}
 		return insertSession(ctx, tx, a.Session)
 	})
+}
+
+// lockBrowser lets one transaction at a time work on the requests of a browser:
+// their number is bounded, and a login changes all of them. It is taken before any
+// row.
+func (s *Store) lockBrowser(ctx context.Context, tx *sql.Tx, hash []byte) error {
+	return s.d.lock(ctx, tx, "browser", string(hash))
 }
 
 // rebind takes the requests that a browser has under way along to its new value.
@@ -148,7 +177,7 @@ type Issued struct {
 // not authenticated in this browser; ErrGateMoved: decide again.
 func (s *Store) FinishAuthRequest(ctx context.Context, i Issued) error {
 	return s.tx(ctx, func(tx *sql.Tx) error {
-		if err := guard(ctx, tx, i.Gates); err != nil {
+		if err := s.guard(ctx, tx, i.Gates); err != nil {
 			return err
 		}
 		err := must(ctx, tx, ErrUsed, "UPDATE auth_requests SET state = 'done' WHERE realm_id = $1 AND id = $2 AND browser_hash = $3 AND state = 'authenticated'",

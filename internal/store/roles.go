@@ -110,6 +110,10 @@ func (s *Store) UpdateRole(ctx context.Context, r *realm.Role) error {
 // DeleteRole deletes a role. Whoever had it loses it: their gates are raised.
 func (s *Store) DeleteRole(ctx context.Context, realmID, id string) error {
 	return s.change(ctx, realmID, func(tx *sql.Tx) error {
+		// Whoever is given the role meanwhile waits for this lock, and finds no role.
+		if _, err := one(ctx, tx, scanInt, "SELECT 1 FROM roles WHERE realm_id = $1 AND id = $2"+s.d.exclusive, realmID, id); err != nil {
+			return err
+		}
 		if _, err := exec(ctx, tx, "UPDATE users SET gate = gate + 1 WHERE realm_id = $1 AND id IN (SELECT user_id FROM user_roles WHERE role_id = $2)", realmID, id); err != nil {
 			return err
 		}

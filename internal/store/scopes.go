@@ -15,7 +15,7 @@ func insertScopes(ctx context.Context, tx *sql.Tx, a *Aggregate) error {
 	}
 	for optional, ids := range [][]string{a.DefaultScopes, a.OptionalScopes} {
 		for i, id := range ids {
-			if _, err := exec(ctx, tx, "INSERT INTO realm_scopes (realm_id, scope_id, optional, position) VALUES ($1, $2, $3, $4)", a.Realm.ID, id, optional, i); err != nil {
+			if _, err := exec(ctx, tx, "INSERT INTO realm_scopes (realm_id, scope_id, optional, position) VALUES ($1, $2, $3, $4)", a.Realm.ID, id, optional == 1, i); err != nil {
 				return err
 			}
 		}

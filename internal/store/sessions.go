@@ -31,7 +31,7 @@ func startClientSession(ctx context.Context, tx *sql.Tx, c realm.ClientSession) 
 // in by itself, with the client's part of it, while the gates hold.
 func (s *Store) CreateSession(ctx context.Context, n realm.Session, c realm.ClientSession, g Gates) error {
 	return s.tx(ctx, func(tx *sql.Tx) error {
-		if err := guard(ctx, tx, g); err != nil {
+		if err := s.guard(ctx, tx, g); err != nil {
 			return err
 		}
 		if err := insertSession(ctx, tx, n); err != nil {
@@ -145,6 +145,9 @@ func (s *Store) endSessions(ctx context.Context, tx *sql.Tx, where string, args 
 func (s *Store) EndClientSession(ctx context.Context, realmID, sessionID, clientID string) error {
 	now := millis(s.now())
 	return s.tx(ctx, func(tx *sql.Tx) error {
+		if err := s.lockSession(ctx, tx, realmID, sessionID); err != nil {
+			return err
+		}
 		for _, q := range []string{
 			"UPDATE client_sessions SET ended_at = $1 WHERE realm_id = $2 AND session_id = $3 AND client_id = $4 AND ended_at = 0",
 			"UPDATE refresh_families SET revoked_at = $1 WHERE realm_id = $2 AND session_id = $3 AND client_id = $4 AND revoked_at = 0",
@@ -155,4 +158,11 @@ func (s *Store) EndClientSession(ctx context.Context, realmID, sessionID, client
 		}
 		return nil
 	})
+}
+
+// lockSession makes a session this transaction's, as guard does. One that is not
+// there is no error.
+func (s *Store) lockSession(ctx context.Context, tx *sql.Tx, realmID, id string) error {
+	_, err := list(ctx, tx, scanInt, "SELECT 1 FROM sessions WHERE realm_id = $1 AND id = $2"+s.d.update, realmID, id)
+	return err
 }

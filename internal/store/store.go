@@ -17,6 +17,7 @@ import (
 type Options struct {
 	Path       string           // a SQLite file, made when it is not there
 	Memory     bool             // SQLite in memory, gone with Close
+	Postgres   string           // the address of a PostgreSQL database: postgres://user@host:5432/database
 	Seal       *seal.Ring       // seals client secrets, credentials and private keys
 	Now        func() time.Time // time.Now when nil
 	CacheBytes int              // 64 MiB when 0
@@ -25,46 +26,48 @@ type Options struct {
 // Store is an open database. It is safe for concurrent use.
 type Store struct {
 	read, write *sql.DB
+	d           dialect
 	anchor      *sql.Conn // keeps a database in memory alive
 	seal        *seal.Ring
 	now         func() time.Time
 	cache       *cache
+	listener    *listener // nil on SQLite
 }
 
-// Open opens the database and brings its schema up to date. It returns
-// ErrNewer for a database that a newer program has written to.
+// Open opens the database and brings its schema up to date. Errors: ErrNewer for
+// a database that a newer program has written to, ErrWrongKey, and for PostgreSQL
+// ErrDSN, ErrRefused, ErrEncoding and, while it does not answer, ErrUnavailable.
 func Open(ctx context.Context, o Options) (*Store, error) {
-	s := &Store{seal: o.Seal, now: o.Now, cache: newCache(o.CacheBytes)}
+	s := &Store{seal: o.Seal, now: o.Now, cache: newCache(o.CacheBytes), d: sqliteDialect()}
 	if s.now == nil {
 		s.now = time.Now
 	}
-	if err := s.connect(ctx, o); err != nil {
-		return nil, errors.Join(err, s.Close())
-	}
-	if err := migrate(ctx, s.write); err != nil {
-		return nil, errors.Join(err, s.Close())
+	for _, step := range []func() error{
+		func() error { return s.connect(ctx, o) },
+		func() error { return s.migrate(ctx) },
+		func() error { return s.checkKey(ctx) },
+	} {
+		if err := step(); err != nil {
+			return nil, errors.Join(err, s.Close())
+		}
 	}
 	return s, nil
 }
 
 func (s *Store) connect(ctx context.Context, o Options) error {
+	switch {
+	case o.Postgres != "":
+		return s.connectPostgres(ctx, o.Postgres)
+	case o.Memory:
+		return s.connectMemory(ctx)
+	}
 	var err error
-	if o.Memory {
-		dsn := memoryDSN(rand.Text())
-		if s.write, err = sql.Open(driver, dsn); err != nil {
-			return fmt.Errorf("store: %w", err)
-		}
-		s.write.SetMaxOpenConns(2) // one works, one is the anchor
-		s.read = s.write
-		s.anchor, err = s.write.Conn(ctx)
+	if s.write, err = sql.Open("sqlite", fileDSN(o.Path)); err != nil {
 		return wrap(err)
 	}
-	if s.write, err = sql.Open(driver, fileDSN(o.Path)); err != nil {
-		return fmt.Errorf("store: %w", err)
-	}
 	s.write.SetMaxOpenConns(1)
-	if s.read, err = sql.Open(driver, fileDSN(o.Path)); err != nil {
-		return fmt.Errorf("store: %w", err)
+	if s.read, err = sql.Open("sqlite", fileDSN(o.Path)); err != nil {
+		return wrap(err)
 	}
 	s.read.SetMaxOpenConns(2 * runtime.NumCPU())
 	s.read.SetMaxIdleConns(2 * runtime.NumCPU())
@@ -72,9 +75,65 @@ func (s *Store) connect(ctx context.Context, o Options) error {
 	return wrap(s.write.PingContext(ctx))
 }
 
+func (s *Store) connectMemory(ctx context.Context) (err error) {
+	if s.write, err = sql.Open("sqlite", memoryDSN(rand.Text())); err != nil {
+		return wrap(err)
+	}
+	s.write.SetMaxOpenConns(2) // one works, one is the anchor
+	s.read = s.write
+	s.anchor, err = s.write.Conn(ctx)
+	return wrap(err)
+}
+
+func (s *Store) connectPostgres(ctx context.Context, dsn string) error {
+	c, err := parsePostgres(dsn)
+	if err != nil {
+		return err
+	}
+	s.d, s.write = postgresDialect(), openPostgres(c)
+	s.read = s.write
+	encoding, err := one(ctx, s.read, scanText, "SHOW server_encoding")
+	if err != nil {
+		return refused(err)
+	}
+	if encoding != "UTF8" {
+		return fmt.Errorf("%w (it has %s)", ErrEncoding, encoding)
+	}
+	s.listener = listen(c, s.cache.drop)
+	return nil
+}
+
+// checkKey opens one sealed value, so that a wrong key is noticed at the start
+// and not in the middle of a login.
+func (s *Store) checkKey(ctx context.Context) error {
+	if s.seal == nil {
+		return nil
+	}
+	for _, c := range []struct{ table, column, query string }{
+		{"signing_keys", "private", "SELECT id, sealed FROM signing_keys LIMIT 1"},
+		{"clients", "secret", "SELECT id, secret_sealed FROM clients WHERE secret_sealed IS NOT NULL LIMIT 1"},
+	} {
+		var id string
+		sealed, err := one(ctx, s.read, func(r scanner) (b []byte, err error) { err = r.Scan(&id, &b); return }, c.query)
+		if errors.Is(err, ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if _, err := s.seal.Open(sealed, c.table, id, c.column); err != nil {
+			return fmt.Errorf("%w: start with the key that it was made with", ErrWrongKey)
+		}
+	}
+	return nil
+}
+
 // Close ends all connections.
 func (s *Store) Close() error {
 	var errs []error
+	if s.listener != nil {
+		s.listener.close()
+	}
 	if s.anchor != nil {
 		errs = append(errs, s.anchor.Close())
 	}
@@ -88,20 +147,60 @@ func (s *Store) Close() error {
 
 // Ping reports whether the database answers.
 func (s *Store) Ping(ctx context.Context) error {
-	var one int
-	return wrap(s.read.QueryRowContext(ctx, "SELECT 1").Scan(&one))
+	_, err := one(ctx, s.read, scanInt, "SELECT 1")
+	return err
 }
 
-// tx runs one closure in one transaction. The closure uses nothing but tx.
+// patience is how long one step waits for the database: for a connection, a
+// statement, a commit.
+const patience = 5 * time.Second
+
+var errTooLong = errors.New("no answer in time")
+
+// tries is how often a transaction runs that PostgreSQL gives up for another's sake.
+const tries = 5
+
+// tx runs one closure in one transaction. The closure uses nothing but tx, and
+// may run again from its start: what it sets outside it sets each time.
 func (s *Store) tx(ctx context.Context, do func(tx *sql.Tx) error) error {
-	tx, err := s.write.BeginTx(ctx, nil)
-	if err != nil {
-		return wrap(err)
+	for n := 1; ; n++ {
+		err := s.once(ctx, do)
+		if n == tries || !again(err) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(time.Duration(n) * 5 * time.Millisecond):
+		}
 	}
+}
+
+// once bounds the wait for a connection and for the commit, not the whole: an
+// import is one long transaction of short statements.
+func (s *Store) once(ctx context.Context, do func(tx *sql.Tx) error) error {
+	bounded, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	clock := time.AfterFunc(patience, func() { cancel(errTooLong) })
+	defer clock.Stop()
+	tx, err := s.write.BeginTx(bounded, &sql.TxOptions{Isolation: s.d.isolation})
+	if err != nil {
+		return wrap(inTime(bounded, err))
+	}
+	clock.Stop()
 	if err := do(tx); err != nil {
 		return errors.Join(err, ignoreDone(tx.Rollback()))
 	}
-	return wrap(tx.Commit())
+	clock.Reset(patience)
+	return wrap(inTime(bounded, tx.Commit()))
+}
+
+// inTime names the cause where it was our clock that ended a wait.
+func inTime(ctx context.Context, err error) error {
+	if err != nil && errors.Is(context.Cause(ctx), errTooLong) {
+		return fmt.Errorf("%w: %w", errTooLong, err)
+	}
+	return err
 }
 
 func ignoreDone(err error) error {
@@ -120,6 +219,11 @@ type queryer interface {
 
 // exec runs a statement and gives how many rows it changed.
 func exec(ctx context.Context, q queryer, query string, args ...any) (int64, error) {
+	if err := checkText(args); err != nil {
+		return 0, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	res, err := q.ExecContext(ctx, query, args...)
 	if err != nil {
 		return 0, wrap(err)
@@ -139,6 +243,11 @@ func must(ctx context.Context, q queryer, missing error, query string, args ...a
 
 // list reads all rows of a query.
 func list[T any](ctx context.Context, q queryer, scan func(scanner) (T, error), query string, args ...any) ([]T, error) {
+	if err := checkText(args); err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	rows, err := q.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, wrap(err)
@@ -157,11 +266,19 @@ func list[T any](ctx context.Context, q queryer, scan func(scanner) (T, error), 
 
 // one reads one row; ErrNotFound when there is none.
 func one[T any](ctx context.Context, q queryer, scan func(scanner) (T, error), query string, args ...any) (T, error) {
+	var zero T
+	if err := checkText(args); err != nil {
+		return zero, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	v, err := scan(q.QueryRowContext(ctx, query, args...))
 	return v, wrap(err)
 }
 
 type scanner interface{ Scan(dest ...any) error }
+
+func scanInt(r scanner) (n int, err error) { err = r.Scan(&n); return }
 
 func scanText(r scanner) (string, error) {
 	var s string

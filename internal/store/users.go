@@ -73,7 +73,7 @@ func uniqueEmail(u *realm.User, shares bool) sql.NullString {
 }
 
 func userConflict(err error, u *realm.User) error {
-	if violates(err, "users.unique_email") {
+	if violates(err, "users", "unique_email") {
 		return conflict(err, "email", u.Email)
 	}
 	return conflict(err, "username", u.Username)
@@ -220,7 +220,7 @@ func (s *Store) Users(ctx context.Context, realmID string, f UserFilter) ([]*rea
 // CountUsers counts what Users would give without a limit.
 func (s *Store) CountUsers(ctx context.Context, realmID string, f UserFilter) (int, error) {
 	where, args := f.where(realmID)
-	return one(ctx, s.read, func(r scanner) (n int, err error) { err = r.Scan(&n); return }, "SELECT count(*) FROM users WHERE "+where, args...)
+	return one(ctx, s.read, scanInt, "SELECT count(*) FROM users WHERE "+where, args...)
 }
 
 // UpdateUser writes a user back when its version is the one that was read
@@ -286,9 +286,29 @@ func (s *Store) SetUserRoles(ctx context.Context, realmID, userID string, add, r
 	})
 }
 
+// CreateFirstHolder adds a user with a role that nobody has: the first
+// administrator, of whom there is one. made is false, and nothing is written, when
+// somebody has the role.
+func (s *Store) CreateFirstHolder(ctx context.Context, u NewUser, roleID string) (made bool, err error) {
+	u.RoleIDs = append(u.RoleIDs[:len(u.RoleIDs):len(u.RoleIDs)], roleID)
+	err = s.tx(ctx, func(tx *sql.Tx) error {
+		made = false
+		if err := s.d.lock(ctx, tx, "first holder", roleID); err != nil {
+			return err
+		}
+		n, err := one(ctx, tx, scanInt, "SELECT count(*) FROM user_roles WHERE role_id = $1", roleID)
+		if err != nil || n > 0 {
+			return err
+		}
+		made = true
+		return s.insertUser(ctx, tx, u)
+	})
+	return made && err == nil, err
+}
+
 // RoleHolders counts the users that have a role directly, for the question
 // whether a realm has an administrator.
 func (s *Store) RoleHolders(ctx context.Context, realmID, roleID string) (int, error) {
-	return one(ctx, s.read, func(r scanner) (n int, err error) { err = r.Scan(&n); return },
+	return one(ctx, s.read, scanInt,
 		"SELECT count(*) FROM user_roles ur JOIN users u ON u.id = ur.user_id WHERE u.realm_id = $1 AND ur.role_id = $2", realmID, roleID)
 }

@@ -1,4 +1,4 @@
-package store_test
+package storetest_test
 
 import (
 	"bytes"
@@ -18,44 +18,20 @@ import (
 	"github.com/latchkey-id/latchkey/internal/realm"
 	"github.com/latchkey-id/latchkey/internal/seal"
 	"github.com/latchkey-id/latchkey/internal/store"
+	"github.com/latchkey-id/latchkey/internal/storetest"
 )
 
-// engine opens a store of one kind; again opens the same data once more.
-type engine struct {
-	name string
-	open func(t *testing.T) *store.Store
-}
-
-func ring(t testing.TB) *seal.Ring {
-	t.Helper()
-	r, err := seal.NewRing([]byte("a sealing key of 32 bytes, made up"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return r
-}
+func ring(t testing.TB) *seal.Ring { return storetest.Ring(t) }
 
 func open(t testing.TB, o store.Options) *store.Store {
 	t.Helper()
 	o.Seal = ring(t)
-	s, err := store.Open(context.Background(), o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = s.Close() })
-	return s
+	return storetest.Place{Options: o}.Open(t, nil)
 }
 
 func onEachEngine(t *testing.T, test func(t *testing.T, s *store.Store)) {
 	t.Helper()
-	for _, e := range []engine{
-		{"memory", func(t *testing.T) *store.Store { return open(t, store.Options{Memory: true}) }},
-		{"file", func(t *testing.T) *store.Store {
-			return open(t, store.Options{Path: filepath.Join(t.TempDir(), "latchkey.db")})
-		}},
-	} {
-		t.Run(e.name, func(t *testing.T) { test(t, e.open(t)) })
-	}
+	storetest.Each(t, test)
 }
 
 const realmID = "11111111-1111-4111-8111-111111111111"
@@ -247,21 +223,23 @@ func TestConsumeCodeIsSingleUse(t *testing.T) {
 }
 
 func TestExpiryIsDecidedWhenRead(t *testing.T) {
-	now := time.Now()
-	s := open(t, store.Options{Memory: true, Now: func() time.Time { return now }})
-	f := fill(t, s)
-	hash := f.code(t)
-	now = now.Add(2 * time.Minute)
-	if _, err := s.ConsumeCode(t.Context(), realmID, hash); !errors.Is(err, store.ErrNotFound) {
-		t.Errorf("an expired code: %v", err)
-	}
-	if _, err := s.AuthRequest(t.Context(), realmID, "request-1"); !errors.Is(err, store.ErrNotFound) {
-		t.Errorf("an expired request: %v", err)
-	}
-	now = now.Add(2 * time.Hour)
-	if n, err := s.Sweep(t.Context()); err != nil || n != 2 {
-		t.Errorf("swept %d, %v", n, err)
-	}
+	storetest.EachPlace(t, func(t *testing.T, p storetest.Place) {
+		now := time.Now()
+		s := p.Open(t, func(o *store.Options) { o.Now = func() time.Time { return now } })
+		f := fill(t, s)
+		hash := f.code(t)
+		now = now.Add(2 * time.Minute)
+		if _, err := s.ConsumeCode(t.Context(), realmID, hash); !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("an expired code: %v", err)
+		}
+		if _, err := s.AuthRequest(t.Context(), realmID, "request-1"); !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("an expired request: %v", err)
+		}
+		now = now.Add(2 * time.Hour)
+		if n, err := s.Sweep(t.Context()); err != nil || n != 2 {
+			t.Errorf("swept %d, %v", n, err)
+		}
+	})
 }
 
 // I5: what was decided on older facts is not handed out.
@@ -284,22 +262,24 @@ func TestGatesStopWhatWasDecidedEarlier(t *testing.T) {
 	}
 	for name, move := range moves {
 		t.Run(name, func(t *testing.T) {
-			f := fill(t, open(t, store.Options{Memory: true}))
-			id := f.session(t)
-			family := realm.RefreshFamily{ID: "f1", RealmID: realmID, ClientID: "c1", UserID: "u1", SessionID: id, ExpiresAt: time.Now().Add(time.Hour)}
-			if err := f.s.CreateRefreshFamily(t.Context(), family, f.gates(id)); err != nil {
-				t.Fatalf("before: %v", err)
-			}
-			if err := move(f, t.Context(), id); err != nil {
-				t.Fatal(err)
-			}
-			family.ID = "f2"
-			if err := f.s.CreateRefreshFamily(t.Context(), family, f.gates(id)); !errors.Is(err, store.ErrGateMoved) {
-				t.Errorf("a new family: %v", err)
-			}
-			if _, err := f.s.RotateRefresh(t.Context(), realmID, "f1", store.Rotate{ExpiresAt: time.Now().Add(time.Hour)}, f.gates(id)); !errors.Is(err, store.ErrGateMoved) {
-				t.Errorf("a refresh: %v", err)
-			}
+			onEachEngine(t, func(t *testing.T, s *store.Store) {
+				f := fill(t, s)
+				id := f.session(t)
+				family := realm.RefreshFamily{ID: "f1", RealmID: realmID, ClientID: "c1", UserID: "u1", SessionID: id, ExpiresAt: time.Now().Add(time.Hour)}
+				if err := f.s.CreateRefreshFamily(t.Context(), family, f.gates(id)); err != nil {
+					t.Fatalf("before: %v", err)
+				}
+				if err := move(f, t.Context(), id); err != nil {
+					t.Fatal(err)
+				}
+				family.ID = "f2"
+				if err := f.s.CreateRefreshFamily(t.Context(), family, f.gates(id)); !errors.Is(err, store.ErrGateMoved) {
+					t.Errorf("a new family: %v", err)
+				}
+				if _, err := f.s.RotateRefresh(t.Context(), realmID, "f1", store.Rotate{ExpiresAt: time.Now().Add(time.Hour)}, f.gates(id)); !errors.Is(err, store.ErrGateMoved) {
+					t.Errorf("a refresh: %v", err)
+				}
+			})
 		})
 	}
 }
@@ -457,26 +437,38 @@ func TestVersionsStopLostUpdates(t *testing.T) {
 	})
 }
 
+// onEachShared runs a test on the engines whose data two processes can open.
+func onEachShared(t *testing.T, test func(t *testing.T, p storetest.Place)) {
+	t.Helper()
+	storetest.EachPlace(t, func(t *testing.T, p storetest.Place) {
+		if !p.Shared() {
+			t.Skip("one process alone has it")
+		}
+		test(t, p)
+	})
+}
+
 // I6: what was acknowledged is there after the process is gone. And a second
 // process sees what the first writes within a second.
-func TestFilesAreSharedAndSurvive(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "latchkey.db")
-	first := open(t, store.Options{Path: path})
-	f := fill(t, first)
-	now := time.Now()
-	second := open(t, store.Options{Path: path, Now: func() time.Time { return now }})
-	if got, err := second.ClientByID(t.Context(), realmID, "c1"); err != nil || got.Name != "" {
-		t.Fatal(got, err)
-	}
-	changed := *f.c
-	changed.Name = "changed"
-	if err := first.UpdateClient(t.Context(), &changed, nil); err != nil {
-		t.Fatal(err)
-	}
-	now = now.Add(2 * time.Second)
-	if got, err := second.ClientByID(t.Context(), realmID, "c1"); err != nil || got.Name != "changed" {
-		t.Errorf("the other process still has %q, %v", got.Name, err)
-	}
+func TestDataAreSharedAndSurvive(t *testing.T) {
+	onEachShared(t, func(t *testing.T, p storetest.Place) {
+		first := p.Open(t, nil)
+		f := fill(t, first)
+		now := time.Now()
+		second := p.Open(t, func(o *store.Options) { o.Now = func() time.Time { return now } })
+		if got, err := second.ClientByID(t.Context(), realmID, "c1"); err != nil || got.Name != "" {
+			t.Fatal(got, err)
+		}
+		changed := *f.c
+		changed.Name = "changed"
+		if err := first.UpdateClient(t.Context(), &changed, nil); err != nil {
+			t.Fatal(err)
+		}
+		now = now.Add(2 * time.Second)
+		if got, err := second.ClientByID(t.Context(), realmID, "c1"); err != nil || got.Name != "changed" {
+			t.Errorf("the other process still has %q, %v", got.Name, err)
+		}
+	})
 }
 
 func TestNothingSecretCanBeReadInTheFile(t *testing.T) {
@@ -504,20 +496,31 @@ func TestNothingSecretCanBeReadInTheFile(t *testing.T) {
 }
 
 func TestANewerDatabaseIsRefusedWithASentence(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "latchkey.db")
-	if err := open(t, store.Options{Path: path}).Close(); err != nil {
-		t.Fatal(err)
+	onEachShared(t, func(t *testing.T, p storetest.Place) {
+		if err := p.Open(t, nil).Close(); err != nil {
+			t.Fatal(err)
+		}
+		execIn(t, p, "INSERT INTO schema_version (version) VALUES (999)")
+		if _, err := store.Open(t.Context(), p.Options); !errors.Is(err, store.ErrNewer) {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+// execIn runs a statement beside the store.
+func execIn(t *testing.T, p storetest.Place, statement string) {
+	t.Helper()
+	driver, dsn := "sqlite", p.Options.Path
+	if p.Options.Postgres != "" {
+		driver, dsn = "pgx", p.Options.Postgres
 	}
-	db, err := sql.Open("sqlite", path)
+	db, err := sql.Open(driver, dsn)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := db.Exec("INSERT INTO schema_version (version) VALUES (999)"); err != nil {
+	defer db.Close()
+	if _, err := db.ExecContext(t.Context(), statement); err != nil {
 		t.Fatal(err)
-	}
-	_ = db.Close()
-	if _, err := store.Open(t.Context(), store.Options{Path: path, Seal: ring(t)}); !errors.Is(err, store.ErrNewer) {
-		t.Errorf("got %v", err)
 	}
 }
 
