@@ -239,12 +239,21 @@ func (a *API) bearer(c *call) (*token.Access, *realm.Realm, error) {
 func (a *API) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	status, body := answer(err)
 	web.Log(a.Logger, r, status, err)
+	if status == http.StatusServiceUnavailable {
+		web.RetryLater(w)
+	}
 	_ = web.WriteJSON(w, status, body)
 }
 
 // answer is the one table from an error to what is sent.
 func answer(err error) (int, any) {
 	plain := func(status int, text string) (int, any) { return status, map[string]string{"error": text} }
+	switch { // what the store could not do comes before what was made of it
+	case errors.Is(err, store.ErrUnavailable):
+		return http.StatusServiceUnavailable, map[string]string{"error": "temporarily_unavailable", "error_description": "The server's database does not answer"}
+	case errors.Is(err, store.ErrText):
+		return http.StatusBadRequest, map[string]string{"error": "invalid_request", "error_description": "A text with a NUL byte or broken UTF-8"}
+	}
 	if e, ok := errors.AsType[refusal](err); ok {
 		if e.message {
 			return e.status, map[string]string{"errorMessage": e.text}
@@ -319,6 +328,9 @@ func (c *call) body(most int64) ([]byte, error) {
 	b, err := io.ReadAll(http.MaxBytesReader(c.w, c.r.Body, most))
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return nil, refusal{http.StatusRequestEntityTooLarge, "Request too large", false}
+	}
+	if err == nil {
+		err = rep.CheckText(b)
 	}
 	return b, err
 }

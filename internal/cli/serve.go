@@ -8,15 +8,11 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"os"
-	"path/filepath"
 	"slices"
 	"syscall"
 	"time"
 
 	"github.com/latchkey-id/latchkey/internal/provider"
-	"github.com/latchkey-id/latchkey/internal/seal"
-	"github.com/latchkey-id/latchkey/internal/store"
 	"github.com/latchkey-id/latchkey/internal/web"
 )
 
@@ -24,16 +20,17 @@ const adminPassword = "LATCHKEY_ADMIN_PASSWORD"
 
 // serveFlags are the flags of serve.
 type serveFlags struct {
-	data, addr, managementAddr, admin string
-	urls, imports, accept, proxies    many
-	tlsCert, tlsKey, logFormat        string
-	logLevel                          string
+	storeFlags
+	addr, managementAddr, admin    string
+	urls, imports, accept, proxies many
+	tlsCert, tlsKey, logFormat     string
+	logLevel                       string
 }
 
 func runServe(ctx context.Context, e *Env, args []string) error {
 	var o serveFlags
-	f := newFlags(e, "serve", "--data DIR [flags]")
-	f.StringVar(&o.data, "data", "", "`folder` that holds the database and its sealing key (required)")
+	f := newFlags(e, "serve", "--data DIR | --db postgres://… [flags]")
+	o.register(f)
 	f.StringVar(&o.addr, "addr", ":8080", "`address` to listen on")
 	f.StringVar(&o.managementAddr, "management-addr", "localhost:9000", "`address` of /health and /metrics; empty: none")
 	f.Var(&o.urls, "url", "public `origin`, for example https://sso.example.com; may be repeated, the first is canonical")
@@ -45,11 +42,11 @@ func runServe(ctx context.Context, e *Env, args []string) error {
 	f.StringVar(&o.tlsKey, "tls-key", "", "key `file` (PEM)")
 	f.StringVar(&o.logFormat, "log-format", "text", "text or json")
 	f.StringVar(&o.logLevel, "log-level", "info", "debug, info, warn or error")
-	if err := f.parse(e, args, adminPassword); err != nil {
+	if err := f.parse(e, args, adminPassword, sealingKeyVar); err != nil {
 		return err
 	}
-	if o.data == "" {
-		return usagef("serve needs --data DIR, a folder to keep its database in")
+	if err := o.check("serve"); err != nil {
+		return err
 	}
 	if (o.tlsCert == "") != (o.tlsKey == "") {
 		return usagef("--tls-cert and --tls-key go together")
@@ -86,7 +83,7 @@ func serve(ctx context.Context, e *Env, o serveFlags, log *slog.Logger) error {
 		return err
 	}
 	defer listener.Close()
-	s, ring, err := openData(ctx, o.data)
+	s, ring, err := openStore(ctx, e, o.storeFlags, log)
 	if err != nil {
 		return err
 	}
@@ -161,44 +158,6 @@ func nextPort(addr string) string {
 	return net.JoinHostPort(host, "0")
 }
 
-// openData opens a data folder: the database, and the key that seals what is
-// secret in it, made at the first start.
-func openData(ctx context.Context, dir string) (*store.Store, *seal.Ring, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, nil, fmt.Errorf("--data %s: %w; it has to be a folder that this user may write to", dir, err)
-	}
-	secret, err := sealingKey(filepath.Join(dir, "key"))
-	if err != nil {
-		return nil, nil, err
-	}
-	ring, err := seal.NewRing(secret)
-	if err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", filepath.Join(dir, "key"), err)
-	}
-	s, err := store.Open(ctx, store.Options{Path: filepath.Join(dir, "latchkey.db"), Seal: ring})
-	return s, ring, err
-}
-
-func sealingKey(path string) ([]byte, error) {
-	b, err := os.ReadFile(path)
-	if err == nil {
-		return b, nil
-	}
-	if !errors.Is(err, os.ErrNotExist) {
-		return nil, err
-	}
-	secret := seal.RandomSecret()
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if errors.Is(err, os.ErrExist) {
-		return os.ReadFile(path) // another process was first
-	}
-	if err != nil {
-		return nil, err
-	}
-	_, werr := file.Write(secret)
-	return secret, errors.Join(werr, file.Sync(), file.Close())
-}
-
 // prepare does what serve does before it answers: realm master, imports, the
 // first administrator.
 func prepare(ctx context.Context, e *Env, p *provider.Provider, o serveFlags, origin string) error {
@@ -249,7 +208,7 @@ func runServers(ctx context.Context, o serveFlags, log *slog.Logger, p *provider
 		}
 		servers = append(servers, running{web.NewServer(p.Management(), log), l, "", ""})
 	}
-	log.InfoContext(ctx, "ready", "url", origin, "addr", listener.Addr().String(), "data", o.data)
+	log.InfoContext(ctx, "ready", "url", origin, "addr", listener.Addr().String(), "data", o.where())
 	return serveUntil(ctx, servers)
 }
 

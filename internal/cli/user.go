@@ -19,30 +19,38 @@ import (
 const newPassword = "LATCHKEY_NEW_PASSWORD"
 
 // runUser is `user reset-password`, for the administrator who is locked out: it
-// works on the data folder itself, beside a server that runs.
+// works on the database itself, beside a server that runs.
 func runUser(ctx context.Context, e *Env, args []string) error {
 	if len(args) == 0 || args[0] != "reset-password" {
-		return usagef("user reset-password --data DIR [--realm REALM] --username NAME; the password from %s or standard input", newPassword)
+		return usagef("user reset-password --data DIR | --db postgres://… [--realm REALM] --username NAME; the password from %s or standard input", newPassword)
 	}
-	var data, realmName, username string
-	f := newFlags(e, "user reset-password", "--data DIR [--realm REALM] --username NAME")
-	f.StringVar(&data, "data", "", "data `folder` of the server")
+	var o storeFlags
+	var realmName, username string
+	f := newFlags(e, "user reset-password", "--data DIR | --db postgres://… [--realm REALM] --username NAME")
+	o.register(f)
 	f.StringVar(&realmName, "realm", manage.Master, "`realm` of the user")
 	f.StringVar(&username, "username", "", "`name` of the user")
-	if err := f.parse(e, args[1:], newPassword, adminPassword); err != nil {
+	if err := f.parse(e, args[1:], newPassword, adminPassword, sealingKeyVar); err != nil {
 		return err
 	}
-	if data == "" || username == "" {
-		return usagef("user reset-password needs --data and --username")
+	if err := o.check("user reset-password"); err != nil {
+		return err
+	}
+	if username == "" {
+		return usagef("user reset-password needs --username NAME")
 	}
 	pw, err := readPassword(e)
 	if err != nil {
 		return err
 	}
-	if _, err := os.Stat(filepath.Join(data, "latchkey.db")); err != nil {
-		return fmt.Errorf("--data %s holds no database of a server: %w", data, err)
+	if _, err := os.Stat(filepath.Join(o.data, "latchkey.db")); o.data != "" && err != nil {
+		return fmt.Errorf("--data %s holds no database of a server: %w", o.data, err)
 	}
-	s, _, err := openData(ctx, data)
+	log, err := newLogger(e, "text", "info")
+	if err != nil {
+		return err
+	}
+	s, _, err := openStore(ctx, e, o, log)
 	if err != nil {
 		return err
 	}

@@ -95,8 +95,7 @@ func (m *Manager) CreateAdmin(ctx context.Context, username, password string) (b
 		return false, err
 	}
 	c := realm.Credential{ID: realm.NewID(), UserID: u.ID, Type: "password", Data: h.Data, Secret: h.Secret, CreatedAt: m.Now()}
-	err = m.Store.CreateUser(ctx, store.NewUser{User: u, Credentials: []realm.Credential{c}, RoleIDs: []string{in.DefaultRoleID, role}})
-	return err == nil, err
+	return m.Store.CreateFirstHolder(ctx, store.NewUser{User: u, Credentials: []realm.Credential{c}, RoleIDs: []string{in.DefaultRoleID}}, role)
 }
 
 // SetupLink makes the secret of a one-time link that makes the first

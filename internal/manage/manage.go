@@ -302,7 +302,11 @@ func (m *Manager) Import(ctx context.Context, doc []byte, accept []string) (name
 	if err := b.accept(accept); err != nil {
 		return name, false, err
 	}
-	return name, true, m.Store.CreateRealm(ctx, b.agg)
+	err = m.Store.CreateRealm(ctx, b.agg)
+	if e, ok := errors.AsType[*store.ConflictError](err); ok && e.Field == "realm" {
+		return name, false, nil // another node was first
+	}
+	return name, err == nil, err
 }
 
 // WeakerError lists the settings of an import that would not be enforced.

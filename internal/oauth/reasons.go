@@ -156,7 +156,7 @@ const (
 // answers is the one table of what each reason sends.
 var answers = map[Reason]Answer{
 	ServerError:      {"server_error", statusInternalServerError, ""},
-	Unavailable:      {"temporarily_unavailable", statusServiceUnavailable, ""},
+	Unavailable:      {"temporarily_unavailable", statusServiceUnavailable, "The server's database does not answer"},
 	RealmNotFound:    {"Realm does not exist", statusNotFound, ""},
 	RealmDisabled:    {"access_denied", statusForbidden, "Realm not enabled"},
 	HTTPSRequired:    {"invalid_request", statusForbidden, "HTTPS required"},

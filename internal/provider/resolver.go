@@ -56,6 +56,7 @@ func (v *resolver) Origin(r *http.Request) string {
 // a foreign origin are bare {"error": …} everywhere.
 func (v *resolver) errors(next web.ErrorWriter) web.ErrorWriter {
 	return func(w http.ResponseWriter, r *http.Request, err error) {
+		err = fromStore(err)
 		switch reason := oauth.ReasonOf(err); reason {
 		case oauth.RealmNotFound:
 			web.WriteJSONError(w, http.StatusNotFound, "Realm does not exist")
@@ -68,6 +69,19 @@ func (v *resolver) errors(next web.ErrorWriter) web.ErrorWriter {
 	}
 }
 
+// fromStore gives the store's failures that say nothing about the request, or
+// everything, their reason. Whatever a surface made of one on its way, "invalid
+// token" say, an outage stays an outage.
+func fromStore(err error) error {
+	switch {
+	case errors.Is(err, store.ErrUnavailable):
+		return oauth.RefuseBecause(oauth.Unavailable, err)
+	case errors.Is(err, store.ErrText):
+		return oauth.RefuseBecause(oauth.InvalidForm, err)
+	}
+	return err
+}
+
 // nothing answers paths that no surface has, in Keycloak's words.
 func (v *resolver) nothing(w http.ResponseWriter, r *http.Request) {
 	rest, below := strings.CutPrefix(r.URL.Path, "/realms/")
@@ -76,7 +90,13 @@ func (v *resolver) nothing(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	name, path, _ := strings.Cut(rest, "/")
-	if _, err := v.store.RealmByName(r.Context(), name); err != nil {
+	_, err := v.store.RealmByName(r.Context(), name)
+	if errors.Is(err, store.ErrUnavailable) {
+		web.RetryLater(w)
+		web.WriteJSONError(w, http.StatusServiceUnavailable, "temporarily_unavailable")
+		return
+	}
+	if err != nil {
 		web.WriteJSONError(w, http.StatusNotFound, "Realm does not exist")
 		return
 	}

@@ -12,6 +12,8 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
+	"unicode/utf8"
 )
 
 // Bounds of a document (S-122).
@@ -52,6 +54,9 @@ type object struct {
 // parse takes one JSON object apart, with bounds, and refuses a member that
 // stands twice.
 func parse(doc []byte) (*object, error) {
+	if err := CheckText(doc); err != nil {
+		return nil, err
+	}
 	if err := checkDepth(doc); err != nil {
 		return nil, err
 	}
@@ -80,6 +85,27 @@ func parse(doc []byte) (*object, error) {
 		o.names, o.values[name], o.ends[name] = append(o.names, name), raw, end
 	}
 	return o, nil
+}
+
+// CheckText refuses a document with broken UTF-8 or with a NUL character in a
+// text, "\u0000": no name has one, and not every database keeps it.
+func CheckText(doc []byte) error {
+	if !utf8.Valid(doc) || bytes.IndexByte(doc, 0) >= 0 {
+		return fmt.Errorf("%w: broken UTF-8 or a NUL byte", ErrJSON)
+	}
+	if !bytes.Contains(doc, []byte(`\u0000`)) {
+		return nil
+	}
+	dec := json.NewDecoder(bytes.NewReader(doc))
+	for {
+		t, err := dec.Token()
+		if err != nil {
+			return nil // its end, or what the parser says better
+		}
+		if text, ok := t.(string); ok && strings.ContainsRune(text, 0) {
+			return fmt.Errorf("%w: a text with a NUL character", ErrJSON)
+		}
+	}
 }
 
 func checkDepth(doc []byte) error {

@@ -13,8 +13,13 @@ func insertSession(ctx context.Context, tx *sql.Tx, n realm.Session) error {
 	_, err := exec(ctx, tx, `INSERT INTO sessions (id, realm_id, user_id, token_hash, started_at, last_seen_at, auth_time, ended_at, remember_me, methods, ip,
 		user_agent, offline) VALUES ($1, $2, $3, $4, $5, $6, $7, 0, $8, $9, $10, $11, $12)`,
 		n.ID, n.RealmID, n.UserID, n.TokenHash, millis(n.StartedAt), millis(n.LastSeenAt), millis(n.AuthTime), n.RememberMe,
-		strings.Join(n.Methods, " "), n.IP, n.UserAgent, n.Offline)
+		strings.Join(n.Methods, " "), n.IP, printable(n.UserAgent), n.Offline)
 	return err
+}
+
+// printable makes a header's bytes, which may be any, a text that both engines keep.
+func printable(s string) string {
+	return strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "")
 }
 
 func startClientSession(ctx context.Context, tx *sql.Tx, c realm.ClientSession) error {

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/latchkey-id/latchkey/internal/oauth"
 	"github.com/latchkey-id/latchkey/internal/ui"
@@ -52,6 +53,13 @@ func parse(raw string) (url.Values, error) {
 	v, err := url.ParseQuery(raw)
 	if err != nil {
 		return nil, oauth.RefuseBecause(oauth.InvalidForm, err)
+	}
+	for name, values := range v {
+		for _, text := range append(values, name) {
+			if strings.IndexByte(text, 0) >= 0 || !utf8.ValidString(text) {
+				return nil, oauth.Refuse(oauth.InvalidForm, "") // no name, password or address has it, and not every database keeps it
+			}
+		}
 	}
 	return v, nil
 }

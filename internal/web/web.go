@@ -86,9 +86,12 @@ func Log(log *slog.Logger, r *http.Request, status int, err error) {
 	log.Log(r.Context(), level, "refused", "reason", string(oauth.ReasonOf(err)), "status", status, "method", r.Method, "path", r.URL.Path, "err", err.Error())
 }
 
+// RetryLater says when to come again, beside a 503.
+func RetryLater(w http.ResponseWriter) { w.Header().Set("Retry-After", "2") }
+
 func retryLater(w http.ResponseWriter, status int) {
 	if status == http.StatusServiceUnavailable {
-		w.Header().Set("Retry-After", "2")
+		RetryLater(w)
 	}
 }
 

@@ -1,0 +1,162 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/latchkey-id/latchkey/internal/seal"
+	"github.com/latchkey-id/latchkey/internal/store"
+)
+
+// sealingKeyVar holds the sealing key itself; --key-file names a file with it.
+const sealingKeyVar = "LATCHKEY_KEY"
+
+// storeFlags say where a command finds the database: a folder with SQLite in it,
+// or PostgreSQL. Every command that opens it embeds them and calls register,
+// check (after parse, which needs sealingKeyVar among its secrets) and openStore.
+type storeFlags struct{ data, db, keyFile string }
+
+func (o *storeFlags) register(f *flags) {
+	f.StringVar(&o.data, "data", "", "`folder` that holds the database and its sealing key")
+	f.StringVar(&o.db, "db", "", "`address` of a PostgreSQL database instead: postgres://user@host:5432/latchkey; with a password in it better as the variable LATCHKEY_DB")
+	f.StringVar(&o.keyFile, "key-file", "", "`file` with the key that seals what is secret in the database; or the variable "+sealingKeyVar)
+}
+
+// check refuses wrong usage before anything is opened.
+func (o *storeFlags) check(command string) error {
+	switch {
+	case o.data == "" && o.db == "":
+		return usagef("%s needs --data DIR, a folder with the database in it, or --db postgres://…, a PostgreSQL database", command)
+	case o.data != "" && o.db != "":
+		return usagef("--data and --db: one of them, please (each is a variable too: LATCHKEY_DATA, LATCHKEY_DB)")
+	case o.db != "":
+		if _, err := store.Where(o.db); err != nil {
+			return usagef("--db: not an address of a PostgreSQL database; one looks like postgres://user:password@host:5432/latchkey")
+		}
+	}
+	return nil
+}
+
+// where names the database for a log, without a password.
+func (o *storeFlags) where() string {
+	if o.db == "" {
+		return o.data
+	}
+	at, _ := store.Where(o.db) // check has seen to its form
+	return at
+}
+
+// patience is how long a command waits for PostgreSQL at its start: a compose file
+// starts both at once.
+const patience = 30 * time.Second
+
+// openStore opens the database that the flags name, with the key that seals what
+// is secret in it. While PostgreSQL does not answer it waits, and says so.
+func openStore(ctx context.Context, e *Env, o storeFlags, log *slog.Logger) (*store.Store, *seal.Ring, error) {
+	ring, err := openRing(e, o)
+	if err != nil {
+		return nil, nil, err
+	}
+	if o.db == "" {
+		s, err := store.Open(ctx, store.Options{Path: filepath.Join(o.data, "latchkey.db"), Seal: ring})
+		return s, ring, err
+	}
+	until := time.Now().Add(patience)
+	for said := false; ; said = true {
+		s, err := store.Open(ctx, store.Options{Postgres: o.db, Seal: ring})
+		switch {
+		case err == nil:
+			return s, ring, nil
+		case errors.Is(err, store.ErrRefused):
+			return nil, nil, fmt.Errorf("--db %s: %w", o.where(), err)
+		case !errors.Is(err, store.ErrUnavailable):
+			return nil, nil, err
+		case time.Now().After(until):
+			return nil, nil, fmt.Errorf("--db %s has not answered for %s: %w; is it started, and does the address reach it?", o.where(), patience, err)
+		case !said:
+			log.WarnContext(ctx, "waiting for the database", "db", o.where(), "err", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil, nil, ctx.Err()
+		case <-time.After(500 * time.Millisecond):
+		}
+	}
+}
+
+// openRing finds the sealing key: --key-file, LATCHKEY_KEY, or, beside SQLite, the
+// file key in the data folder, made at the first start.
+func openRing(e *Env, o storeFlags) (*seal.Ring, error) {
+	switch {
+	case o.keyFile != "":
+		b, err := os.ReadFile(o.keyFile)
+		if err != nil {
+			return nil, fmt.Errorf("--key-file: %w; `openssl rand -base64 32 > FILE` makes one", err)
+		}
+		return newRing("--key-file "+o.keyFile, b)
+	case e.get(sealingKeyVar) != "":
+		return newRing(sealingKeyVar, []byte(e.get(sealingKeyVar)))
+	case o.db != "":
+		return nil, usagef("--db needs the key that seals what is secret in the database: `openssl rand -base64 32 > FILE` makes one, " +
+			"--key-file FILE or the variable " + sealingKeyVar + " gives it; all nodes have the same, and it belongs into the backup")
+	}
+	if err := os.MkdirAll(o.data, 0o700); err != nil {
+		return nil, fmt.Errorf("--data %s: %w; it has to be a folder that this user may write to", o.data, err)
+	}
+	path := filepath.Join(o.data, "key")
+	b, err := sealingKey(path)
+	if err != nil {
+		return nil, err
+	}
+	return newRing(path, b)
+}
+
+// newRing reads one key or several, newest first, each on a line or between
+// commas. What is no text is one key, byte for byte: the file key in a data folder.
+func newRing(from string, b []byte) (*seal.Ring, error) {
+	keys := [][]byte{b}
+	if isText(b) {
+		keys = bytes.FieldsFunc(b, func(c rune) bool { return c == ',' || c <= ' ' })
+	}
+	r, err := seal.NewRing(keys...)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w; `openssl rand -base64 32` makes one", from, err)
+	}
+	return r, nil
+}
+
+func isText(b []byte) bool {
+	return bytes.IndexFunc(b, func(c rune) bool { return c > '~' || c < ' ' && c != '\n' && c != '\r' && c != '\t' }) < 0
+}
+
+// openData opens a data folder: the database, and the key that seals what is
+// secret in it, made at the first start.
+func openData(ctx context.Context, dir string) (*store.Store, *seal.Ring, error) {
+	return openStore(ctx, &Env{}, storeFlags{data: dir}, slog.New(slog.DiscardHandler))
+}
+
+func sealingKey(path string) ([]byte, error) {
+	b, err := os.ReadFile(path)
+	if err == nil {
+		return b, nil
+	}
+	if !errors.Is(err, os.ErrNotExist) {
+		return nil, err
+	}
+	secret := seal.RandomSecret()
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, os.ErrExist) {
+		return os.ReadFile(path) // another process was first
+	}
+	if err != nil {
+		return nil, err
+	}
+	_, werr := file.Write(secret)
+	return secret, errors.Join(werr, file.Sync(), file.Close())
+}
