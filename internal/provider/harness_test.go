@@ -1,6 +1,7 @@
 package provider_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"html"
 	"io"
@@ -9,6 +10,7 @@ import (
 	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"regexp"
 	"strings"
 	"sync"
@@ -19,8 +21,8 @@ import (
 	"github.com/latchkey-id/latchkey/internal/oauth"
 	"github.com/latchkey-id/latchkey/internal/password"
 	"github.com/latchkey-id/latchkey/internal/provider"
-	"github.com/latchkey-id/latchkey/internal/seal"
 	"github.com/latchkey-id/latchkey/internal/store"
+	"github.com/latchkey-id/latchkey/internal/storetest"
 )
 
 const (
@@ -31,7 +33,7 @@ const (
 	verifier   = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
 )
 
-// server is a provider on SQLite in memory, with realm "strict" and realm
+// server is a provider on SQLite in memory (or on what LATCHKEY_TEST_ENGINE names: file, postgres), with realm "strict" and realm
 // "lenient" (Keycloak's profile), each with client app and user alice.
 type server struct {
 	t      testing.TB
@@ -81,16 +83,11 @@ func cheap() password.Cost { return password.Cost{MemoryKiB: 64, Time: 1, Thread
 func start(t testing.TB, change func(*provider.Config)) *server {
 	t.Helper()
 	s := &server{t: t, log: &logBuffer{}, clock: &clock{}}
-	ring, err := seal.NewRing(seal.RandomSecret())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if s.store, err = store.Open(t.Context(), store.Options{Memory: true, Seal: ring, Now: s.clock.now}); err != nil {
-		t.Fatal(err)
-	}
+	place := storetest.At(t, cmp.Or(os.Getenv("LATCHKEY_TEST_ENGINE"), "memory"))
+	s.store = place.Open(t, func(o *store.Options) { o.Now = s.clock.now })
 	front := httptest.NewServer(nil)
 	s.url = front.URL
-	cfg := provider.Config{Store: s.store, Seal: ring, Origins: []string{front.URL}, Logger: slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+	cfg := provider.Config{Store: s.store, Seal: place.Options.Seal, Origins: []string{front.URL}, Logger: slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Now: s.clock.now, Cost: cheap()}
 	if change != nil {
 		change(&cfg)
