@@ -122,7 +122,12 @@ func openRing(e *Env, o storeFlags) (*seal.Ring, error) {
 func newRing(from string, b []byte) (*seal.Ring, error) {
 	keys := [][]byte{b}
 	if isText(b) {
-		keys = bytes.FieldsFunc(b, func(c rune) bool { return c == ',' || c <= ' ' })
+		keys = nil
+		for line := range bytes.FieldsFuncSeq(b, func(c rune) bool { return c == ',' || c == '\n' || c == '\r' }) {
+			if line = bytes.TrimSpace(line); len(line) > 0 {
+				keys = append(keys, line)
+			}
+		}
 	}
 	r, err := seal.NewRing(keys...)
 	if err != nil {
