@@ -105,6 +105,33 @@ func TestWhatTheProviderMayGetWrong(t *testing.T) {
 	}
 }
 
+// The log says which value was copied wrongly, and where the right one stands.
+func TestLogSaysWhichValueIsWrong(t *testing.T) {
+	for _, c := range []struct {
+		name, reason string
+		change       func(p *op, c *latchkey.Config)
+		log          []string
+	}{
+		{"no such realm", "issuer_mismatch", func(p *op, c *latchkey.Config) { c.Issuer = p.server.URL + "/realms/nowhere" },
+			[]string{"answered 404", "/realms/nowhere", "Realm settings"}},
+		{"wrong secret", "client_refused", func(p *op, _ *latchkey.Config) { p.token = refuse(401, "unauthorized_client") },
+			[]string{"unauthorized_client", "ClientID", "Credentials"}},
+		{"a client that is not there", "client_refused", func(p *op, _ *latchkey.Config) { p.token = refuse(401, "invalid_client") },
+			[]string{"invalid_client", "ClientID", "Credentials"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p := newOP(t)
+			a := newApp(t, p, func(cfg *latchkey.Config) { c.change(p, cfg) })
+			wantReason(t, a, a.get("/protected"), 502, c.reason)
+			for _, want := range c.log {
+				if !strings.Contains(a.log.String(), want) {
+					t.Errorf("the log does not say %q:\n%s", want, a.log)
+				}
+			}
+		})
+	}
+}
+
 func refuse(status int, code string) func(http.ResponseWriter, url.Values) bool {
 	return func(w http.ResponseWriter, _ url.Values) bool {
 		reply(w, status, map[string]any{"error": code})

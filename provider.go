@@ -90,7 +90,7 @@ func (p *provider) metadata(ctx context.Context) (*metadata, error) {
 func (p *provider) readMetadata(ctx context.Context) (*metadata, error) {
 	var m metadata
 	if err := p.getJSON(ctx, p.base()+"/.well-known/openid-configuration", &m); err != nil {
-		return nil, err
+		return nil, p.withIssuerAdvice(err)
 	}
 	// "The issuer value returned MUST be identical to the Issuer URL" (OpenID
 	// Connect Discovery 1.0, 4.3).
@@ -112,6 +112,25 @@ func (p *provider) readMetadata(ctx context.Context) (*metadata, error) {
 	}
 	return &m, nil
 }
+
+// withIssuerAdvice: a provider that answers, and has no document there, is no
+// provider that is down. The issuer was copied wrongly, or its realm is gone, and
+// trying again helps nobody.
+func (p *provider) withIssuerAdvice(err error) error {
+	e, ok := errors.AsType[*statusError](err)
+	if !ok || e.status != http.StatusNotFound {
+		return err
+	}
+	return &loginError{reason: reasonIssuer, err: fmt.Errorf("%w: there is no such realm; Issuer is %q; it stands %s", e, p.cfg.Issuer, where("Issuer"))}
+}
+
+// statusError is an answer of the provider that is not 200.
+type statusError struct {
+	address string
+	status  int
+}
+
+func (e *statusError) Error() string { return fmt.Sprintf("%s answered %d", e.address, e.status) }
 
 // keySet gives the provider's keys. refetch asks anew because a kid was not found:
 // at most once in a while, so that forged tokens cannot make us flood the provider.
@@ -169,7 +188,7 @@ func (p *provider) get(ctx context.Context, address, bearer string) (body []byte
 	}
 	status, body, contentType, err := p.do(req)
 	if err == nil && status != http.StatusOK {
-		err = &loginError{reason: reasonProvider, err: fmt.Errorf("%s answered %d", address, status)}
+		err = &loginError{reason: reasonProvider, err: &statusError{address, status}}
 	}
 	return body, contentType, err
 }
@@ -229,28 +248,35 @@ func (p *provider) token(ctx context.Context, m *metadata, form url.Values) (*to
 	if err != nil {
 		return nil, err
 	}
-	return readToken(status, body)
+	return p.readToken(status, body)
 }
 
-func readToken(status int, body []byte) (*tokenAnswer, error) {
+func (p *provider) readToken(status int, body []byte) (*tokenAnswer, error) {
 	var t tokenAnswer
 	if err := json.Unmarshal(body, &t); err != nil {
 		return nil, &loginError{reason: reasonProvider, err: fmt.Errorf("the token endpoint answered %d with what is no JSON: %w", status, err)}
 	}
 	if status != http.StatusOK {
-		reason := reasonExchange
-		switch {
-		case status >= http.StatusInternalServerError:
-			reason = reasonProvider
-		case t.Error == "invalid_client" || t.Error == "unauthorized_client":
-			reason = reasonClient
-		}
-		return nil, &loginError{reason: reason, code: t.Error, err: fmt.Errorf("the token endpoint answered %d: %s: %s", status, t.Error, t.Description)}
+		return nil, p.tokenRefused(status, &t)
 	}
 	if t.AccessToken == "" || !strings.EqualFold(t.TokenType, "Bearer") {
 		return nil, &loginError{reason: reasonProvider, err: fmt.Errorf("the token endpoint gave no access token, or one of type %q", t.TokenType)}
 	}
 	return &t, nil
+}
+
+// tokenRefused says why the token endpoint gave nothing and, where a value of the
+// configuration is wrong, which one and where the right one stands.
+func (p *provider) tokenRefused(status int, t *tokenAnswer) error {
+	reason, advice := reasonExchange, ""
+	switch {
+	case status >= http.StatusInternalServerError:
+		reason = reasonProvider
+	case t.Error == "invalid_client" || t.Error == "unauthorized_client":
+		reason = reasonClient
+		advice = fmt.Sprintf("; compare ClientID (%q) and ClientSecret with what stands %s", p.cfg.ClientID, where("ClientSecret"))
+	}
+	return &loginError{reason: reason, code: t.Error, err: fmt.Errorf("the token endpoint answered %d: %s: %s%s", status, t.Error, t.Description, advice)}
 }
 
 // clientAuth is the configured method, or what the provider lists.
