@@ -86,7 +86,7 @@ func adviceFor(r reason) advice {
 		return advice{http.StatusServiceUnavailable, "The login service does not answer as it should.", "Try again in a minute. Pages that need no login still work."}
 	case reasonIssuer, reasonClient, reasonExchange:
 		return advice{http.StatusBadGateway, "The application and the login service do not agree about their settings.",
-			"Whoever runs the application finds both values, and what to change, in its log."}
+			"Whoever runs the application finds what they disagree about, and what to change, in its log."}
 	case reasonIss, reasonIDToken, reasonUserinfo:
 		return advice{http.StatusBadGateway, "What the login service sent did not pass a check, so you were not logged in.", "Try again. If it happens once more, tell whoever runs the application."}
 	case reasonForged:

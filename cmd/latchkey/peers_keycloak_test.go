@@ -130,7 +130,7 @@ func TestAppWithWrongValuesOfRealKeycloak(t *testing.T) {
 				}
 			}
 			wantAt(t, tab, origin)
-			picture(t, tab, "refusal")
+			picture(t, tab, "refusal-"+strings.ReplaceAll(c.name, " ", "-"))
 			text := pageText(t, tab)
 			if !strings.Contains(text, c.page) || !strings.Contains(text, c.reason) {
 				t.Errorf("the page lacks %q or %q: %q", c.page, c.reason, text)

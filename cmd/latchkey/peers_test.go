@@ -17,7 +17,10 @@ import (
 
 // console does what a person does in the admin console, through the admin REST
 // API. Keycloak and Latchkey get the same requests.
-type console struct{ base, username, password string }
+type console struct {
+	base, username, password string
+	shared                   bool // with other tests: realms are taken away
+}
 
 // values are the six that an application needs, and who may log in.
 type values struct {
@@ -34,14 +37,15 @@ type setup struct {
 	redirect string         // the application's callback
 }
 
-// newRealm makes a realm of its own with a client and a user, and takes it away
-// when the test ends. What it gives was read from the provider's answers, as a
-// person copies it from the console's pages.
+// newRealm makes a realm of its own with a client and a user. What it gives was
+// read from the provider's answers, as a person copies it from the console's pages.
 func (c console) newRealm(t *testing.T, s setup) values {
 	t.Helper()
 	v := values{realm: "peers-" + strings.ToLower(rand.Text())[:8], username: "alice", userPassword: "alice's long password"}
 	c.do(t, http.MethodPost, "", with(s.realm, "realm", v.realm, "enabled", true), nil)
-	t.Cleanup(func() { c.do(t, http.MethodDelete, "/"+v.realm, nil, nil) })
+	if c.shared {
+		t.Cleanup(func() { c.do(t, http.MethodDelete, "/"+v.realm, nil, nil) })
+	}
 	at := "/" + v.realm
 	c.do(t, http.MethodPost, at+"/clients", with(s.client, "clientId", "guide-app", "publicClient", false, "redirectUris", []string{s.redirect}), nil)
 	c.do(t, http.MethodPost, at+"/users", map[string]any{"username": v.username, "enabled": true, "email": "alice@example.com", "emailVerified": true,
@@ -181,18 +185,18 @@ func realKeycloak(t *testing.T) console {
 	if base == "" {
 		needs(t, "a real Keycloak: test/keycloak fetch DIR, test/keycloak start DIR PORT, and what it prints in LATCHKEY_TEST_KEYCLOAK")
 	}
-	return console{strings.TrimSuffix(base, "/"), "admin", "admin"}
+	return console{base: strings.TrimSuffix(base, "/"), username: "admin", password: "admin", shared: true}
 }
 
 // ourProvider is `latchkey serve`, a process of the test's own.
-func ourProvider(t *testing.T, latchkey string) console {
+func ourProvider(t *testing.T, latchkey string) (console, *peer) {
 	t.Helper()
 	addr := freeAddr(t)
-	c := console{"http://" + addr, "boss", "the boss's password"}
+	c := console{base: "http://" + addr, username: "boss", password: "the boss's password"}
 	p := runPeer(t, exec.CommandContext(t.Context(), latchkey, "serve", "--data", t.TempDir(), "--addr", addr, "--management-addr", "", "--url", c.base, "--admin", c.username),
 		"LATCHKEY_ADMIN_PASSWORD="+c.password)
 	p.awaits(t, c.base+"/realms/master")
-	return c
+	return c, p
 }
 
 // builtLatchkey is the program that people run.
