@@ -20,8 +20,8 @@ import (
 // branches, the story in a browser. The same program plays it at the original
 // too, which shows that what passes here is no kindness of ours.
 func TestFlaskWithOurProvider(t *testing.T) {
-	browser := newBrowser(t)
-	latchkey := builtLatchkey(t)
+	flaskPrograms(t)
+	browser, latchkey := newBrowser(t), builtLatchkey(t)
 	for _, library := range flaskLibraries() {
 		t.Run(library, func(t *testing.T) {
 			ours, _ := ourProvider(t, latchkey)
@@ -31,6 +31,7 @@ func TestFlaskWithOurProvider(t *testing.T) {
 }
 
 func TestFlaskWithRealKeycloak(t *testing.T) {
+	flaskPrograms(t)
 	kc, browser := realKeycloak(t), newBrowser(t)
 	for _, library := range flaskLibraries() {
 		t.Run(library, func(t *testing.T) { flaskStory(t, browser, kc, library) })
@@ -40,6 +41,7 @@ func TestFlaskWithRealKeycloak(t *testing.T) {
 // Access tokens of two seconds: the library refreshes, and nobody is asked for
 // the password a second time.
 func TestFlaskRefreshesAtOurProvider(t *testing.T) {
+	flaskPrograms(t)
 	browser, latchkey := newBrowser(t), builtLatchkey(t)
 	for _, library := range flaskLibraries() {
 		t.Run(library, func(t *testing.T) {
@@ -71,6 +73,7 @@ func TestFlaskRefreshesAtOurProvider(t *testing.T) {
 // application. Its realm and its client want PKCE, which flask-oidc does not
 // speak: it is refused until an administrator says otherwise for this client.
 func TestFlaskWithWhatTheDemoPrints(t *testing.T) {
+	flaskPrograms(t)
 	browser := newBrowser(t)
 	d := startDemo(t)
 	admin := console{base: d.Provider, username: d.AdminUsername, password: d.AdminPassword}
@@ -84,13 +87,13 @@ func TestFlaskWithWhatTheDemoPrints(t *testing.T) {
 	wantAt(t, tab, origin+"/authorize?error=invalid_request")
 
 	var clients []map[string]any
-	admin.do(t, http.MethodGet, "/"+d.Realm+"/clients?clientId="+d.ClientID, nil, &clients)
+	admin.do(t, http.MethodGet, "/realms/"+d.Realm+"/clients?clientId="+d.ClientID, nil, &clients)
 	if len(clients) != 1 {
 		t.Fatalf("%d clients", len(clients))
 	}
 	attributes, _ := clients[0]["attributes"].(map[string]any)
 	clients[0]["attributes"] = with(attributes, "latchkey.require.pkce", "false", "pkce.code.challenge.method", "")
-	admin.do(t, http.MethodPut, "/"+d.Realm+"/clients/"+clients[0]["id"].(string), clients[0], nil)
+	admin.do(t, http.MethodPut, "/realms/"+d.Realm+"/clients/"+clients[0]["id"].(string), clients[0], nil)
 
 	visit(t, tab, origin+"/protected")
 	wantPasswordAsked(t, tab, v)
@@ -226,17 +229,23 @@ func wantAnswer(t *testing.T, tab context.Context, library, sub string) {
 	}
 }
 
-// startFlask runs the program on one of the libraries of test/python.
-func startFlask(t *testing.T, library string, v values) *peer {
+// flaskPrograms is the folder that test/python made.
+func flaskPrograms(t *testing.T) string {
 	t.Helper()
 	at := os.Getenv("LATCHKEY_TEST_PYTHON")
 	if at == "" {
 		needs(t, "the Flask libraries: test/python DIR, and DIR in LATCHKEY_TEST_PYTHON")
 	}
+	return at
+}
+
+// startFlask runs the program on one of the libraries of test/python.
+func startFlask(t *testing.T, library string, v values) *peer {
+	t.Helper()
 	vars := []string{"PYTHONDONTWRITEBYTECODE=1", "PYTHONUNBUFFERED=1", "CLIENT_ID=" + v.clientID, "CLIENT_SECRET=" + v.clientSecret, "ISSUER=" + v.issuer, "REDIRECT_URI=" + v.redirectURI,
 		"TOKEN_ENDPOINT=" + v.token, "USERINFO_ENDPOINT=" + v.userinfo, "AUTHORIZATION_ENDPOINT=" + v.authorization, "INTROSPECTION_ENDPOINT=" + v.introspection}
 	if strings.HasPrefix(library, "flask-oidc-1.") {
 		vars = append(vars, "CLIENT_SECRETS="+filepath.Join(t.TempDir(), "client_secrets.json"))
 	}
-	return runPeer(t, exec.CommandContext(t.Context(), filepath.Join(at, library, "bin", "python"), "../../test/flask/app.py"), vars...)
+	return runPeer(t, exec.CommandContext(t.Context(), filepath.Join(flaskPrograms(t), library, "bin", "python"), "../../test/flask/app.py"), vars...)
 }

@@ -85,7 +85,7 @@ func TestAppRefreshesAtRealKeycloak(t *testing.T) {
 		t.Errorf("Keycloak refused %d refreshes", n)
 	}
 
-	kc.do(t, http.MethodPost, "/"+v.realm+"/users/"+kc.user(t, v)+"/logout", nil, nil)
+	kc.do(t, http.MethodPost, "/realms/"+v.realm+"/users/"+kc.user(t, v)+"/logout", nil, nil)
 	time.Sleep(2 * time.Second)
 	visit(t, tab, origin+"/protected")
 	wantPasswordAsked(t, tab, v)
@@ -183,7 +183,7 @@ func (c console) events(t *testing.T, v values, kind string) int {
 	var events []struct {
 		Type string `json:"type"`
 	}
-	c.do(t, http.MethodGet, "/"+v.realm+"/events?type="+kind, nil, &events)
+	c.do(t, http.MethodGet, "/realms/"+v.realm+"/events?type="+kind, nil, &events)
 	return len(events)
 }
 

@@ -42,11 +42,11 @@ type setup struct {
 func (c console) newRealm(t *testing.T, s setup) values {
 	t.Helper()
 	v := values{realm: "peers-" + strings.ToLower(rand.Text())[:8], username: "alice", userPassword: "alice's long password"}
-	c.do(t, http.MethodPost, "", with(s.realm, "realm", v.realm, "enabled", true), nil)
+	c.do(t, http.MethodPost, "/realms", with(s.realm, "realm", v.realm, "enabled", true), nil)
 	if c.shared {
-		t.Cleanup(func() { c.do(t, http.MethodDelete, "/"+v.realm, nil, nil) })
+		t.Cleanup(func() { c.do(t, http.MethodDelete, "/realms/"+v.realm, nil, nil) })
 	}
-	at := "/" + v.realm
+	at := "/realms/" + v.realm
 	c.do(t, http.MethodPost, at+"/clients", with(s.client, "clientId", "guide-app", "publicClient", false, "redirectUris", []string{s.redirect}), nil)
 	c.do(t, http.MethodPost, at+"/users", map[string]any{"username": v.username, "enabled": true, "email": "alice@example.com", "emailVerified": true,
 		"firstName": "Alice", "lastName": "Liddell", "credentials": []any{map[string]any{"type": "password", "value": v.userPassword, "temporary": false}}}, nil)
@@ -103,14 +103,14 @@ func (c console) user(t *testing.T, v values) string {
 	var users []struct {
 		ID string `json:"id"`
 	}
-	c.do(t, http.MethodGet, "/"+v.realm+"/users", nil, &users)
+	c.do(t, http.MethodGet, "/realms/"+v.realm+"/users", nil, &users)
 	if len(users) != 1 {
 		t.Fatalf("%d users", len(users))
 	}
 	return users[0].ID
 }
 
-// do calls the admin REST API below /admin/realms. Whatever fails is fatal.
+// do calls the admin REST API below /admin. Whatever fails is fatal.
 func (c console) do(t *testing.T, method, path string, body, into any) {
 	t.Helper()
 	var b bytes.Buffer
@@ -120,7 +120,7 @@ func (c console) do(t *testing.T, method, path string, body, into any) {
 		}
 	}
 	// Not the test's context: it has ended when the realm is taken away.
-	req, err := http.NewRequestWithContext(context.WithoutCancel(t.Context()), method, c.base+"/admin/realms"+path, &b)
+	req, err := http.NewRequestWithContext(context.WithoutCancel(t.Context()), method, c.base+"/admin"+path, &b)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -185,7 +185,17 @@ func realKeycloak(t *testing.T) console {
 	if base == "" {
 		needs(t, "a real Keycloak: test/keycloak fetch DIR, test/keycloak start DIR PORT, and what it prints in LATCHKEY_TEST_KEYCLOAK")
 	}
-	return console{base: strings.TrimSuffix(base, "/"), username: "admin", password: "admin", shared: true}
+	c := console{base: strings.TrimSuffix(base, "/"), username: "admin", password: "admin", shared: true}
+	var info struct {
+		System struct {
+			Version string `json:"version"`
+		} `json:"systemInfo"`
+	}
+	c.do(t, http.MethodGet, "/serverinfo", nil, &info)
+	if !strings.HasPrefix(info.System.Version, "26.7.") {
+		t.Fatalf("this is Keycloak %q; docs/compatibility.md speaks of 26.7", info.System.Version)
+	}
+	return c
 }
 
 // ourProvider is `latchkey serve`, a process of the test's own.
