@@ -242,8 +242,7 @@ func flaskPrograms(t *testing.T) string {
 // startFlask runs the program on one of the libraries of test/python.
 func startFlask(t *testing.T, library string, v values) *peer {
 	t.Helper()
-	vars := []string{"PYTHONDONTWRITEBYTECODE=1", "PYTHONUNBUFFERED=1", "CLIENT_ID=" + v.clientID, "CLIENT_SECRET=" + v.clientSecret, "ISSUER=" + v.issuer, "REDIRECT_URI=" + v.redirectURI,
-		"TOKEN_ENDPOINT=" + v.token, "USERINFO_ENDPOINT=" + v.userinfo, "AUTHORIZATION_ENDPOINT=" + v.authorization, "INTROSPECTION_ENDPOINT=" + v.introspection}
+	vars := append(v.variables(), "PYTHONDONTWRITEBYTECODE=1", "PYTHONUNBUFFERED=1", "AUTHORIZATION_ENDPOINT="+v.authorization, "INTROSPECTION_ENDPOINT="+v.introspection)
 	if strings.HasPrefix(library, "flask-oidc-1.") {
 		vars = append(vars, "CLIENT_SECRETS="+filepath.Join(t.TempDir(), "client_secrets.json"))
 	}

@@ -13,15 +13,30 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// Our application with the original: `latchkey app` gets the six values from a
-// real Keycloak and plays the guide's story in a browser.
+// Our application with the original: it gets the six values from a real Keycloak
+// and plays the guide's story in a browser, once as `latchkey app` and once as the
+// program that a Go developer writes with the package.
 func TestAppWithRealKeycloak(t *testing.T) {
 	kc, browser := realKeycloak(t), newBrowser(t)
-	origin := "http://" + freeAddr(t)
-	v := kc.newRealm(t, setup{redirect: origin + "/oidc/callback"})
-	startApp(t, v).awaits(t, origin+"/")
-	tab := newTab(t, browser)
+	for _, app := range []struct{ name, program string }{
+		{"latchkey app", builtLatchkey(t)},
+		{"examples-guide", build(t, "github.com/latchkey-id/latchkey/examples/guide")},
+	} {
+		t.Run(app.name, func(t *testing.T) {
+			origin := "http://" + freeAddr(t)
+			v := kc.newRealm(t, setup{redirect: origin + "/oidc/callback"})
+			cmd := exec.CommandContext(t.Context(), app.program)
+			if app.name == "latchkey app" {
+				cmd.Args = append(cmd.Args, "app")
+			}
+			runPeer(t, cmd, v.variables()...).awaits(t, origin+"/")
+			keycloakStory(t, kc, newTab(t, browser), origin, v)
+		})
+	}
+}
 
+func keycloakStory(t *testing.T, kc console, tab context.Context, origin string, v values) {
+	t.Helper()
 	visit(t, tab, origin+"/")
 	if got := pageText(t, tab); !strings.Contains(got, "Welcome to the public route.") {
 		t.Fatalf("the public page reads %q", got)
@@ -173,8 +188,7 @@ func (p *peer) lineOf(t *testing.T, page string) string {
 // startApp starts `latchkey app` with the six values in the guide's variables.
 func startApp(t *testing.T, v values) *peer {
 	t.Helper()
-	return runPeer(t, exec.CommandContext(t.Context(), builtLatchkey(t), "app"), "CLIENT_ID="+v.clientID, "CLIENT_SECRET="+v.clientSecret, "ISSUER="+v.issuer,
-		"REDIRECT_URI="+v.redirectURI, "TOKEN_ENDPOINT="+v.token, "USERINFO_ENDPOINT="+v.userinfo)
+	return runPeer(t, exec.CommandContext(t.Context(), builtLatchkey(t), "app"), v.variables()...)
 }
 
 // events counts what a real Keycloak wrote down.

@@ -30,6 +30,12 @@ type values struct {
 	realm, username, userPassword               string
 }
 
+// variables are the six, as the guide calls them.
+func (v values) variables() []string {
+	return []string{"CLIENT_ID=" + v.clientID, "CLIENT_SECRET=" + v.clientSecret, "ISSUER=" + v.issuer, "REDIRECT_URI=" + v.redirectURI,
+		"TOKEN_ENDPOINT=" + v.token, "USERINFO_ENDPOINT=" + v.userinfo}
+}
+
 // setup is what the person has in mind.
 type setup struct {
 	realm    map[string]any // beside name and enabled
