@@ -295,12 +295,11 @@ func (p *provider) clientAuth(m *metadata) ClientAuth {
 // algorithms are those the provider lists, never "none" and never a MAC with the
 // client's secret.
 func algorithms(m *metadata) []string {
-	known := []string{jose.RS256, jose.RS384, jose.RS512, jose.PS256, jose.PS384, jose.PS512, jose.ES256, jose.ES384, jose.ES512, jose.EdDSA}
 	if len(m.Algorithms) == 0 {
 		return []string{jose.RS256}
 	}
 	var out []string
-	for _, a := range known {
+	for _, a := range jose.SignatureAlgorithms() {
 		if slices.Contains(m.Algorithms, a) {
 			out = append(out, a)
 		}

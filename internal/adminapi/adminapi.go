@@ -62,7 +62,7 @@ type route struct {
 
 // routes is the whole API.
 func routes() []route {
-	return slices.Concat(realmRoutes(), clientRoutes(), userRoutes(), roleRoutes())
+	return slices.Concat(realmRoutes(), keyRoutes(), clientRoutes(), userRoutes(), roleRoutes())
 }
 
 // Mount registers the API.

@@ -45,6 +45,7 @@ func commands() []command {
 		{"demo", "provider and the guide's application in one process", runDemo},
 		{"app", "the guide's application against any provider", runApp},
 		{"serve", "the identity provider", runServe},
+		{"keys", "keys list, rotate, retire: the keys that a realm signs with", runKeys},
 		{"user", "user reset-password: another password for somebody who is locked out", runUser},
 		{"version", "version, commit and Go version", runVersion},
 	}
@@ -158,7 +159,8 @@ func everyVariable() []string {
 	return []string{adminPassword, newPassword, sealingKeyVar, "LATCHKEY_CONFIG", "LATCHKEY_DATA", "LATCHKEY_DB", "LATCHKEY_KEY_FILE", "LATCHKEY_ADDR", "LATCHKEY_MANAGEMENT_ADDR", "LATCHKEY_URL", "LATCHKEY_ADMIN", "LATCHKEY_IMPORT",
 		"LATCHKEY_ACCEPT_WEAKER", "LATCHKEY_TRUSTED_PROXY", "LATCHKEY_TLS_CERT", "LATCHKEY_TLS_KEY", "LATCHKEY_LOG_FORMAT", "LATCHKEY_LOG_LEVEL", "LATCHKEY_APP_ADDR",
 		"LATCHKEY_JSON", "LATCHKEY_REALM", "LATCHKEY_USERNAME", "LATCHKEY_CLIENT_SECRETS", "LATCHKEY_ISSUER", "LATCHKEY_CLIENT_ID", "LATCHKEY_CLIENT_SECRET",
-		"LATCHKEY_REDIRECT_URI", "LATCHKEY_TOKEN_ENDPOINT", "LATCHKEY_USERINFO_ENDPOINT", "LATCHKEY_SESSION_KEYS"}
+		"LATCHKEY_REDIRECT_URI", "LATCHKEY_TOKEN_ENDPOINT", "LATCHKEY_USERINFO_ENDPOINT", "LATCHKEY_SESSION_KEYS",
+		"LATCHKEY_ALGORITHM", "LATCHKEY_KID", "LATCHKEY_FORCE"}
 }
 
 func (f *flags) fromVars(e *Env, given map[string]bool, secrets []string) error {

@@ -100,7 +100,7 @@ func document(at urls.Realm, in *realm.Realm, scopes []*realm.ClientScope) Metad
 		ResponseTypes:     []string{"code", "none", "id_token", "token", "id_token token", "code id_token", "code token", "code id_token token"},
 		SubjectTypes:      []string{"public"},
 		Prompts:           []string{"none", "login", "consent"},
-		IDTokenAlgorithms: []string{keys.SignatureAlgorithm(in)},
+		IDTokenAlgorithms: algorithms(in),
 		ResponseModes:     []string{"query", "fragment", "form_post"},
 		TokenAuthMethods:  []string{"client_secret_basic", "client_secret_post"},
 		IntrospectionAuth: []string{"client_secret_basic", "client_secret_post"},
@@ -117,6 +117,19 @@ func document(at urls.Realm, in *realm.Realm, scopes []*realm.ClientScope) Metad
 		}
 	}
 	return m
+}
+
+// algorithms are all that ID tokens may have here, because a client may choose
+// its own; the realm's stands first, for clients that take the first.
+func algorithms(in *realm.Realm) []string {
+	first := keys.SignatureAlgorithm(in)
+	out := []string{first}
+	for _, a := range jose.SignatureAlgorithms() {
+		if a != first {
+			out = append(out, a)
+		}
+	}
+	return out
 }
 
 func (d *Documents) certs(w http.ResponseWriter, r *http.Request) error {
@@ -139,13 +152,15 @@ func (d *Documents) certs(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// info is Keycloak's public realm information, which old adapters read.
+// info is Keycloak's public realm information, which old adapters read. As
+// there, public_key is the RSA key whatever the realm signs with: those adapters
+// know no other kind.
 func (d *Documents) info(w http.ResponseWriter, r *http.Request) error {
 	in, at, err := d.Realms.Resolve(r)
 	if err != nil {
 		return err
 	}
-	key, err := d.Keys.Active(r.Context(), in, keys.SignatureAlgorithm(in))
+	key, err := d.Keys.Active(r.Context(), in, jose.RS256)
 	if err != nil {
 		return err
 	}

@@ -33,6 +33,13 @@ const (
 	RSAOAEP = "RSA-OAEP"
 )
 
+// SignatureAlgorithms are the asymmetric algorithms, in which a realm may sign
+// what others verify. "none" and MACs are not among them and never will be: with
+// a MAC whoever can verify can forge.
+func SignatureAlgorithms() []string {
+	return []string{RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA}
+}
+
 // Uses of a key (RFC 7517, section 4.2).
 const (
 	UseSignature  = "sig"

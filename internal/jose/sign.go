@@ -22,9 +22,9 @@ func Sign(k Key, typ string, claims any) (string, error) {
 	if k.Secret != nil {
 		with = k.Secret
 	}
-	signer, err := gojose.NewSigner(
-		gojose.SigningKey{Algorithm: gojose.SignatureAlgorithm(k.Algorithm), Key: gojose.JSONWebKey{Key: with, KeyID: k.ID}},
-		(&gojose.SignerOptions{}).WithType(gojose.ContentType(typ)))
+	// kid as a header of its own: the library leaves a secret's id out.
+	signer, err := gojose.NewSigner(gojose.SigningKey{Algorithm: gojose.SignatureAlgorithm(k.Algorithm), Key: with},
+		(&gojose.SignerOptions{}).WithType(gojose.ContentType(typ)).WithHeader("kid", k.ID))
 	if err != nil {
 		return "", fmt.Errorf("jose: %w", err)
 	}

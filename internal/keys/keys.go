@@ -8,6 +8,7 @@ package keys
 import (
 	"context"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"errors"
@@ -40,6 +41,8 @@ type Store interface {
 	AddSpareKey(ctx context.Context, k realm.SigningKey) error
 	SpareKeys(ctx context.Context, algorithm string) (int, error)
 	TakeSpareKey(ctx context.Context, algorithm string) (realm.SigningKey, error)
+	RotateSigningKey(ctx context.Context, old string, next realm.SigningKey) error
+	RetireSigningKey(ctx context.Context, old realm.SigningKey, next *realm.SigningKey) error
 }
 
 // Keeper gives keys. Parsed keys stay in memory by their id, which never names
@@ -50,6 +53,7 @@ type Keeper struct {
 	Now      func() time.Time
 	Logger   *slog.Logger
 	NotFound error // what Store returns when there is no spare key
+	Conflict error // what Store returns when another process was first
 
 	mu     sync.Mutex
 	parsed map[string]jose.Key
@@ -70,7 +74,7 @@ func (k *Keeper) Active(ctx context.Context, r *realm.Realm, algorithm string) (
 	return k.create(ctx, r, algorithm)
 }
 
-// Set gives every key of the realm, retired ones included: to verify with.
+// Set gives every key of the realm, passive ones included: to verify with.
 func (k *Keeper) Set(ctx context.Context, r *realm.Realm) (*jose.Set, error) {
 	all, err := k.Store.SigningKeys(ctx, r.ID)
 	if err != nil {
@@ -87,10 +91,10 @@ func (k *Keeper) Set(ctx context.Context, r *realm.Realm) (*jose.Set, error) {
 	return jose.NewSet(out...), nil
 }
 
-// Published gives the keys of the public document. A realm has at least one
-// signature key and one encryption key, as Keycloak's have.
+// Published gives the keys of the public document. A realm has at least an RS256
+// key, one for its own algorithm and one to encrypt to, as Keycloak's have.
 func (k *Keeper) Published(ctx context.Context, r *realm.Realm) (*jose.Set, error) {
-	for _, algorithm := range []string{SignatureAlgorithm(r), jose.RSAOAEP} {
+	for _, algorithm := range []string{jose.RS256, SignatureAlgorithm(r), jose.RSAOAEP} {
 		if _, err := k.Active(ctx, r, algorithm); err != nil {
 			return nil, err
 		}
@@ -107,16 +111,7 @@ func SignatureAlgorithm(r *realm.Realm) string {
 }
 
 func (k *Keeper) create(ctx context.Context, r *realm.Realm, algorithm string) (jose.Key, error) {
-	key, err := k.fresh(ctx, algorithm)
-	if err != nil {
-		return jose.Key{}, err
-	}
-	if key.Public != nil {
-		if key.Certificate, err = k.certificate(key, r.Name); err != nil {
-			return jose.Key{}, err
-		}
-	}
-	row, err := k.row(key, r.ID, Active)
+	row, err := k.make(ctx, r, algorithm)
 	if err != nil {
 		return jose.Key{}, err
 	}
@@ -124,6 +119,21 @@ func (k *Keeper) create(ctx context.Context, r *realm.Realm, algorithm string) (
 		return jose.Key{}, err
 	}
 	return k.open(row)
+}
+
+// make makes an active key that is not written yet. RSA keys have a certificate,
+// as Keycloak's have; keys on curves have none there either.
+func (k *Keeper) make(ctx context.Context, r *realm.Realm, algorithm string) (realm.SigningKey, error) {
+	key, err := k.fresh(ctx, algorithm)
+	if err != nil {
+		return realm.SigningKey{}, err
+	}
+	if _, ok := key.Public.(*rsa.PublicKey); ok {
+		if key.Certificate, err = k.certificate(key, r.Name); err != nil {
+			return realm.SigningKey{}, err
+		}
+	}
+	return k.row(key, r.ID, Active)
 }
 
 // fresh takes a spare key, or makes one.

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/latchkey-id/latchkey/internal/jose"
 	"github.com/latchkey-id/latchkey/internal/oauth"
 	"github.com/latchkey-id/latchkey/internal/password"
 	"github.com/latchkey-id/latchkey/internal/realm"
@@ -100,6 +101,9 @@ func checkRealm(r *realm.Realm) error {
 	case realm.CheckName(r.Name) != nil:
 		return &InvalidError{Text: realm.ErrName.Error()}
 	}
+	if err := checkAlgorithm("defaultSignatureAlgorithm", r.DefaultSignatureAlgorithm); err != nil {
+		return err
+	}
 	for name, seconds := range map[string]int{"accessTokenLifespan": r.Lifespans.AccessToken, "ssoSessionIdleTimeout": r.Lifespans.SSOSessionIdle,
 		"ssoSessionMaxLifespan": r.Lifespans.SSOSessionMax, "accessCodeLifespan": r.Lifespans.AccessCode, "accessCodeLifespanLogin": r.Lifespans.AccessCodeLogin} {
 		if seconds <= 0 || seconds > 10*365*24*3600 {
@@ -107,6 +111,15 @@ func checkRealm(r *realm.Realm) error {
 		}
 	}
 	return nil
+}
+
+// checkAlgorithm refuses what a realm cannot sign with. Keycloak keeps such a
+// value and fails at the first login.
+func checkAlgorithm(field, value string) error {
+	if value == "" || slices.Contains(jose.SignatureAlgorithms(), value) {
+		return nil
+	}
+	return &InvalidError{Field: field, Text: fmt.Sprintf("%q is no algorithm that tokens are signed with here; it has to be one of %s", value, strings.Join(jose.SignatureAlgorithms(), ", "))}
 }
 
 // CreateClient makes a client from a ClientRepresentation. One that says nothing
@@ -204,6 +217,11 @@ func (m *Manager) checkClient(c *realm.Client) error {
 	}
 	if !validURL(c.BaseURL, true) {
 		return &InvalidError{Text: "Base URL is not a valid URL"}
+	}
+	for _, name := range []string{realm.AccessTokenAlgorithm, realm.IDTokenAlgorithm} {
+		if err := checkAlgorithm(name, c.Attributes[name]); err != nil {
+			return err
+		}
 	}
 	for _, uri := range c.RedirectURIs {
 		if err := oauth.CheckRegistration(uri, m.Loopback); err != nil {

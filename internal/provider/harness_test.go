@@ -21,6 +21,7 @@ import (
 	"github.com/latchkey-id/latchkey/internal/oauth"
 	"github.com/latchkey-id/latchkey/internal/password"
 	"github.com/latchkey-id/latchkey/internal/provider"
+	"github.com/latchkey-id/latchkey/internal/seal"
 	"github.com/latchkey-id/latchkey/internal/store"
 	"github.com/latchkey-id/latchkey/internal/storetest"
 )
@@ -39,6 +40,7 @@ type server struct {
 	t      testing.TB
 	url    string
 	store  *store.Store
+	ring   *seal.Ring
 	manage *manage.Manager
 	log    *logBuffer
 	clock  *clock
@@ -85,6 +87,7 @@ func start(t testing.TB, change func(*provider.Config)) *server {
 	s := &server{t: t, log: &logBuffer{}, clock: &clock{}}
 	place := storetest.At(t, cmp.Or(os.Getenv("LATCHKEY_TEST_ENGINE"), "memory"))
 	s.store = place.Open(t, func(o *store.Options) { o.Now = s.clock.now })
+	s.ring = place.Options.Seal
 	front := httptest.NewServer(nil)
 	s.url = front.URL
 	cfg := provider.Config{Store: s.store, Seal: place.Options.Seal, Origins: []string{front.URL}, Logger: slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug})),

@@ -165,7 +165,7 @@ type SigningKey struct {
 	RealmID   string
 	Use       string // sig | enc
 	Algorithm string
-	State     string // pending | active | passive | retired
+	State     string // active | passive | spare; a retired key is gone
 	Sealed    []byte
 	Public    []byte // DER of the certificate, or nil
 	CreatedAt time.Time

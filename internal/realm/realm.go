@@ -117,6 +117,13 @@ type Client struct {
 	Extra                      map[string]json.RawMessage
 }
 
+// Attributes of a client that choose the algorithm of one kind of token in place
+// of the realm's.
+const (
+	AccessTokenAlgorithm = "access.token.signed.response.alg"
+	IDTokenAlgorithm     = "id.token.signed.response.alg"
+)
+
 // User is a person, or a service account when ServiceAccountClient is set.
 type User struct {
 	ID      string // UUID

@@ -43,6 +43,32 @@ func insertKey(ctx context.Context, tx *sql.Tx, k realm.SigningKey) error {
 	return err
 }
 
+// RotateSigningKey makes the key old passive and adds next, in one transaction.
+// ErrConflict: old was not the active one any more.
+func (s *Store) RotateSigningKey(ctx context.Context, old string, next realm.SigningKey) error {
+	return s.change(ctx, next.RealmID, func(tx *sql.Tx) error {
+		if err := must(ctx, tx, ErrConflict, "UPDATE signing_keys SET state = 'passive' WHERE id = $1 AND realm_id = $2 AND state = 'active'", old, next.RealmID); err != nil {
+			return err
+		}
+		return insertKey(ctx, tx, next)
+	})
+}
+
+// RetireSigningKey deletes a key, its private half included, and adds its
+// successor unless next is nil, in one transaction. ErrConflict: the key is gone,
+// or in another state than old says.
+func (s *Store) RetireSigningKey(ctx context.Context, old realm.SigningKey, next *realm.SigningKey) error {
+	return s.change(ctx, old.RealmID, func(tx *sql.Tx) error {
+		if err := must(ctx, tx, ErrConflict, "DELETE FROM signing_keys WHERE id = $1 AND realm_id = $2 AND state = $3", old.ID, old.RealmID, old.State); err != nil {
+			return err
+		}
+		if next == nil {
+			return nil
+		}
+		return insertKey(ctx, tx, *next)
+	})
+}
+
 // AddSpareKey keeps a key made ahead of need; RealmID is "".
 func (s *Store) AddSpareKey(ctx context.Context, k realm.SigningKey) error {
 	return s.tx(ctx, func(tx *sql.Tx) error { return insertKey(ctx, tx, k) })

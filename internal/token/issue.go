@@ -146,7 +146,7 @@ func (i *Issuer) make(ctx context.Context, g Grant, family *realm.RefreshFamily)
 		return nil, err
 	}
 	now := i.Now()
-	key, err := i.Keys.Active(ctx, g.Realm, i.algorithm(g))
+	key, err := i.Keys.Active(ctx, g.Realm, algorithm(g, realm.AccessTokenAlgorithm))
 	if err != nil {
 		return nil, err
 	}
@@ -160,7 +160,7 @@ func (i *Issuer) make(ctx context.Context, g Grant, family *realm.RefreshFamily)
 		out.SessionState = g.Session.ID
 	}
 	if g.Scopes.Has(OpenID) {
-		if out.IDToken, err = i.idToken(g, s, key, access, now); err != nil {
+		if out.IDToken, err = i.idToken(ctx, g, s, access, now); err != nil {
 			return nil, err
 		}
 	}
@@ -172,8 +172,9 @@ func (i *Issuer) make(ctx context.Context, g Grant, family *realm.RefreshFamily)
 	return out, err
 }
 
-func (i *Issuer) algorithm(g Grant) string {
-	if a := g.Client.Attributes["access.token.signed.response.alg"]; a != "" {
+// algorithm is the client's own for a kind of token, else the realm's.
+func algorithm(g Grant, attribute string) string {
+	if a := g.Client.Attributes[attribute]; a != "" {
 		return a
 	}
 	return keys.SignatureAlgorithm(g.Realm)
@@ -236,7 +237,11 @@ func (i *Issuer) common(c map[string]any, g Grant, now time.Time) {
 	}
 }
 
-func (i *Issuer) idToken(g Grant, s *subject, key jose.Key, access string, now time.Time) (string, error) {
+func (i *Issuer) idToken(ctx context.Context, g Grant, s *subject, access string, now time.Time) (string, error) {
+	key, err := i.Keys.Active(ctx, g.Realm, algorithm(g, realm.IDTokenAlgorithm))
+	if err != nil {
+		return "", err
+	}
 	c := map[string]any{}
 	// OpenID Connect Core 1.0, 5.4, in the strict profile: what was not asked for
 	// by its scope is for userinfo, not for a token that travels through browsers' storage.
