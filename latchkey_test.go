@@ -51,7 +51,12 @@ func newOP(t *testing.T) *op {
 
 func generate(t *testing.T) jose.Key {
 	t.Helper()
-	k, err := jose.Generate(jose.ES256) // cheap to make
+	return generateFor(t, jose.ES256) // cheap to make
+}
+
+func generateFor(t *testing.T, algorithm string) jose.Key {
+	t.Helper()
+	k, err := jose.Generate(algorithm)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -154,7 +159,7 @@ func (p *op) tokens(nonce string) map[string]any {
 	n := p.refreshed
 	p.mu.Unlock()
 	access := "access-" + string(rune('a'+n))
-	hash, err := jose.LeftHalfHash(jose.ES256, access)
+	hash, err := jose.LeftHalfHash(p.key.Algorithm, access)
 	if err != nil {
 		p.t.Error(err)
 	}

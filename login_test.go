@@ -56,6 +56,48 @@ func TestIDTokenIsChecked(t *testing.T) {
 	}
 }
 
+// The provider's document says which algorithms there are; nothing outside it is
+// accepted, and of it neither "none" nor a MAC.
+func TestAlgorithmsOfTheProvider(t *testing.T) {
+	for _, c := range []struct {
+		name, signs string
+		listed      []string
+		refused     bool
+	}{
+		{"ES256", jose.ES256, []string{"RS256", "ES256"}, false},
+		{"EdDSA", jose.EdDSA, []string{"RS256", "EdDSA"}, false},
+		{"ES384", jose.ES384, []string{"ES384"}, false},
+		{"ES512", jose.ES512, []string{"ES512"}, false},
+		{"PS256", jose.PS256, []string{"PS256"}, false},
+		{"RS512", jose.RS512, []string{"RS512"}, false},
+		{"RS256 where none is listed", jose.RS256, nil, false},
+		{"EdDSA that is not listed", jose.EdDSA, []string{"RS256", "ES256"}, true},
+		{"ES256 that is not listed", jose.ES256, []string{"EdDSA"}, true},
+		{"ES256 where none is listed", jose.ES256, nil, true},
+		{"a MAC that is listed", jose.HS512, []string{"HS512"}, true},
+		{"none that is listed", "none", []string{"none"}, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p := newOP(t)
+			p.meta = set("id_token_signing_alg_values_supported", c.listed)
+			if c.signs == "none" {
+				p.sign = func(map[string]any) string { return raw(`{"alg":"none"}`) + "." + raw(`{}`) + "." }
+			} else {
+				p.key = generateFor(t, c.signs)
+			}
+			a := newApp(t, p, nil)
+			if !c.refused {
+				a.logIn()
+				return
+			}
+			wantReason(t, a, a.get("/protected"), 502, "id_token_refused")
+			if !strings.Contains(a.log.String(), "algorithm") {
+				t.Errorf("the log does not name the algorithm:\n%s", a.log)
+			}
+		})
+	}
+}
+
 func set(claim string, v any) func(map[string]any) { return func(m map[string]any) { m[claim] = v } }
 
 func mustSign(t *testing.T, k jose.Key, c map[string]any) string {

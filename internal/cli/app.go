@@ -15,12 +15,13 @@ import (
 )
 
 // runApp serves the guide's application. The six values come from flags, from
-// variables of exactly their names, or from flask-oidc's file.
+// variables of exactly their names, or from flask-oidc's or Keycloak's file.
 func runApp(ctx context.Context, e *Env, args []string) error {
 	var c latchkey.Config
-	var addr, secretsFile, logFormat, keys string
-	f := newFlags(e, "app", "[--client-secrets FILE] [--issuer …]")
+	var addr, secretsFile, keycloakFile, logFormat, keys string
+	f := newFlags(e, "app", "[--client-secrets FILE | --keycloak-json FILE] [--issuer …]")
 	f.StringVar(&secretsFile, "client-secrets", "", "flask-oidc's client_secrets.json `file`")
+	f.StringVar(&keycloakFile, "keycloak-json", "", "keycloak.json `file` of Keycloak's admin console; REDIRECT_URI has to be given beside it")
 	f.StringVar(&c.Issuer, "issuer", e.get("ISSUER"), "`URL` of the realm (ISSUER)")
 	f.StringVar(&c.ClientID, "client-id", e.get("CLIENT_ID"), "client `id` (CLIENT_ID)")
 	f.StringVar(&c.ClientSecret, "client-secret", "", "client `secret` (better in the variable CLIENT_SECRET)")
@@ -36,12 +37,9 @@ func runApp(ctx context.Context, e *Env, args []string) error {
 	if c.ClientSecret == "" {
 		c.ClientSecret = e.get("CLIENT_SECRET")
 	}
-	if secretsFile != "" {
-		file, err := latchkey.LoadClientSecrets(secretsFile)
-		if err != nil {
-			return usageError{err.Error()}
-		}
-		c = withFile(c, file)
+	c, err := withFiles(c, secretsFile, keycloakFile)
+	if err != nil {
+		return err
 	}
 	log, err := newLogger(e, logFormat, "info")
 	if err != nil {
@@ -52,6 +50,28 @@ func runApp(ctx context.Context, e *Env, args []string) error {
 	}
 	c.Logger = log
 	return serveApp(ctx, e, c, addr)
+}
+
+// withFiles reads flask-oidc's or Keycloak's file, where one is named.
+func withFiles(c latchkey.Config, secretsFile, keycloakFile string) (latchkey.Config, error) {
+	load, path := latchkey.LoadClientSecrets, secretsFile
+	if keycloakFile != "" {
+		load, path = latchkey.LoadKeycloakJSON, keycloakFile
+	}
+	switch {
+	case path == "":
+		return c, nil
+	case secretsFile != "" && keycloakFile != "":
+		return c, usagef("--client-secrets and --keycloak-json say the same; one of them, please")
+	}
+	file, err := load(path)
+	if err != nil {
+		return c, usageError{err.Error()}
+	}
+	if c.ClientSecret == "" && file.ClientAuth != "" {
+		c.ClientAuth = file.ClientAuth
+	}
+	return withFile(c, file), nil
 }
 
 // withFile fills in from the file what neither a flag nor a variable says.
