@@ -61,27 +61,42 @@ func (j *Journey) again(w http.ResponseWriter, r *http.Request, v *Visit, a Atte
 // Check finds the user that a name and a password belong to. Reasons:
 // WrongCredentials (also for an unknown user, at the same cost),
 // AccountLocked (in the same words), AccountDisabled (only with the right password), HashingBusy.
+//
+// Every try does the same work, whoever it is for: one count and one hash (S-82).
 func (j *Journey) Check(ctx context.Context, in *realm.Realm, username, pw string) (*realm.User, error) {
-	user, err := j.find(ctx, in, username)
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
-		return nil, err
-	}
-	if err != nil || user.ServiceAccountClient != "" {
-		return nil, j.nobody(ctx, pw, "no such user")
-	}
-	c, err := j.passwordOf(ctx, user)
+	user, c, err := j.find(ctx, in, username)
 	if err != nil {
 		return nil, err
 	}
-	if c == nil {
-		return nil, j.nobody(ctx, pw, "the user has no password")
-	}
-	if locked, err := j.countAttempt(ctx, in, user); err != nil {
+	locked, err := j.countAttempt(ctx, in, user, username)
+	switch {
+	case err != nil:
 		return nil, err
-	} else if locked {
-		return nil, j.locked(ctx, pw)
+	case locked: // a lock must not tell that the account exists
+		return nil, j.nobody(ctx, pw, oauth.Refuse(oauth.AccountLocked, ""))
+	case user == nil:
+		return nil, j.nobody(ctx, pw, oauth.RefuseBecause(oauth.WrongCredentials, errors.New("no such user")))
+	case c == nil:
+		return nil, j.nobody(ctx, pw, oauth.RefuseBecause(oauth.WrongCredentials, errors.New("the user has no password")))
 	}
 	return j.verify(ctx, in, user, *c, pw)
+}
+
+// find gives the user of a name with their password; both may be nil.
+func (j *Journey) find(ctx context.Context, in *realm.Realm, username string) (*realm.User, *realm.Credential, error) {
+	user, err := j.named(ctx, in, username)
+	if errors.Is(err, store.ErrNotFound) || err == nil && user.ServiceAccountClient != "" {
+		user, err = nil, nil
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	id := "nobody" // who has no password either: the read is made all the same
+	if user != nil {
+		id = user.ID
+	}
+	c, err := j.passwordOf(ctx, in.ID, id)
+	return user, c, err
 }
 
 // verify looks at the password itself.
@@ -108,25 +123,19 @@ func (j *Journey) verify(ctx context.Context, in *realm.Realm, user *realm.User,
 }
 
 // countAttempt counts before the password is looked at (S-83).
-func (j *Journey) countAttempt(ctx context.Context, in *realm.Realm, user *realm.User) (locked bool, err error) {
-	if !in.BruteForce.Protected {
+func (j *Journey) countAttempt(ctx context.Context, in *realm.Realm, user *realm.User, name string) (locked bool, err error) {
+	switch {
+	case !in.BruteForce.Protected:
 		return false, nil
+	case user == nil:
+		return false, j.Store.CountNobody(ctx, in.ID, name)
 	}
 	return j.Store.CountLoginAttempt(ctx, in.ID, user.ID, web.RealIP(ctx), in.BruteForce)
 }
 
-// locked costs and reads like a wrong password: a lock must not tell that the
-// account exists.
-func (j *Journey) locked(ctx context.Context, pw string) error {
-	if err := j.Passwords.VerifyNobody(ctx, pw); err != nil {
-		return busy(err)
-	}
-	return oauth.Refuse(oauth.AccountLocked, "")
-}
-
-// find takes a username, or an e-mail address where the realm allows it. Blanks
+// named takes a username, or an e-mail address where the realm allows it. Blanks
 // around it and its case do not count.
-func (j *Journey) find(ctx context.Context, in *realm.Realm, name string) (*realm.User, error) {
+func (j *Journey) named(ctx context.Context, in *realm.Realm, name string) (*realm.User, error) {
 	name = strings.ToLower(strings.TrimSpace(name))
 	if name == "" || len(name) > 255 {
 		return nil, store.ErrNotFound
@@ -138,11 +147,12 @@ func (j *Journey) find(ctx context.Context, in *realm.Realm, name string) (*real
 	return u, err
 }
 
-func (j *Journey) nobody(ctx context.Context, pw, why string) error {
+// nobody refuses at the cost of a password that was looked at.
+func (j *Journey) nobody(ctx context.Context, pw string, refusal error) error {
 	if err := j.Passwords.VerifyNobody(ctx, pw); err != nil {
 		return busy(err)
 	}
-	return oauth.RefuseBecause(oauth.WrongCredentials, errors.New(why))
+	return refusal
 }
 
 func busy(err error) error {
@@ -152,8 +162,8 @@ func busy(err error) error {
 	return err
 }
 
-func (j *Journey) passwordOf(ctx context.Context, u *realm.User) (*realm.Credential, error) {
-	creds, err := j.Store.Credentials(ctx, u.RealmID, u.ID)
+func (j *Journey) passwordOf(ctx context.Context, realmID, userID string) (*realm.Credential, error) {
+	creds, err := j.Store.Credentials(ctx, realmID, userID)
 	for _, c := range creds {
 		if c.Type == "password" {
 			return &c, err

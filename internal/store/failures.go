@@ -2,7 +2,9 @@ package store
 
 import (
 	"context"
+	"crypto/sha256"
 	"database/sql"
+	"encoding/hex"
 	"errors"
 
 	"github.com/latchkey-id/latchkey/internal/realm"
@@ -29,29 +31,62 @@ func (s *Store) FailedLogins(ctx context.Context, realmID, userID string) (realm
 // CountLoginAttempt counts a try before its password is looked at, so that tries
 // side by side cannot pass the limit (S-83, CVE-2024-4629); whoever is right takes
 // it back with ClearFailedLogins. locked says that this try is over already: while
-// an account is locked nothing is counted.
+// an account is locked nothing of it is counted, and the try is written like one
+// of nobody's.
 func (s *Store) CountLoginAttempt(ctx context.Context, realmID, userID, ip string, b realm.BruteForce) (locked bool, err error) {
 	err = s.tx(ctx, func(tx *sql.Tx) error {
-		// Nothing counted is no row to lock: the tries of one account wait for each other by name.
-		if err := s.d.lock(ctx, tx, "login", realmID+"/"+userID); err != nil {
-			return err
-		}
-		f, err := one(ctx, tx, scanFailures, selectFailures+s.d.update, realmID, userID)
-		if err != nil && !errors.Is(err, ErrNotFound) {
+		f, err := s.lockFailures(ctx, tx, realmID, userID)
+		if err != nil {
 			return err
 		}
 		now := s.now()
 		if locked = now.Before(f.LockedUntil); locked {
-			return nil
+			return s.countNobody(ctx, tx, realmID, userID)
 		}
 		f = b.Count(f, now)
-		_, err = exec(ctx, tx, `INSERT INTO failed_logins (realm_id, user_id, count, last_at, last_ip, locked_until, lockouts) VALUES ($1, $2, $3, $4, $5, $6, $7)
-			ON CONFLICT (realm_id, user_id) DO UPDATE SET count = excluded.count, last_at = excluded.last_at, last_ip = excluded.last_ip,
-				locked_until = excluded.locked_until, lockouts = excluded.lockouts`,
-			realmID, userID, f.Count, millis(f.LastAt), ip, millis(f.LockedUntil), f.Lockouts)
-		return err
+		f.LastIP = ip
+		return writeFailures(ctx, tx, realmID, userID, f)
 	})
 	return locked, err
+}
+
+// CountNobody counts a try with a name that no user has. Nothing is done with the
+// number: a try that is written takes longer than one that is not, and the time
+// must not tell whether an account exists (S-82).
+func (s *Store) CountNobody(ctx context.Context, realmID, name string) error {
+	return s.tx(ctx, func(tx *sql.Tx) error { return s.countNobody(ctx, tx, realmID, name) })
+}
+
+// countNobody spreads over 256 rows, so that names from outside cannot fill the
+// disk and tries side by side do not wait for one row.
+func (s *Store) countNobody(ctx context.Context, tx *sql.Tx, realmID, name string) error {
+	sum := sha256.Sum256([]byte(name))
+	row := "nobody-" + hex.EncodeToString(sum[:1]) // no user's id: those are UUIDs
+	f, err := s.lockFailures(ctx, tx, realmID, row)
+	if err != nil {
+		return err
+	}
+	return writeFailures(ctx, tx, realmID, row, realm.FailedLogins{Count: f.Count + 1, LastAt: s.now()})
+}
+
+func (s *Store) lockFailures(ctx context.Context, tx *sql.Tx, realmID, userID string) (realm.FailedLogins, error) {
+	// Nothing counted is no row to lock: the tries of one account wait for each other by name.
+	if err := s.d.lock(ctx, tx, "login", realmID+"/"+userID); err != nil {
+		return realm.FailedLogins{}, err
+	}
+	f, err := one(ctx, tx, scanFailures, selectFailures+s.d.update, realmID, userID)
+	if errors.Is(err, ErrNotFound) {
+		err = nil
+	}
+	return f, err
+}
+
+func writeFailures(ctx context.Context, tx *sql.Tx, realmID, userID string, f realm.FailedLogins) error {
+	_, err := exec(ctx, tx, `INSERT INTO failed_logins (realm_id, user_id, count, last_at, last_ip, locked_until, lockouts) VALUES ($1, $2, $3, $4, $5, $6, $7)
+		ON CONFLICT (realm_id, user_id) DO UPDATE SET count = excluded.count, last_at = excluded.last_at, last_ip = excluded.last_ip,
+			locked_until = excluded.locked_until, lockouts = excluded.lockouts`,
+		realmID, userID, f.Count, millis(f.LastAt), f.LastIP, millis(f.LockedUntil), f.Lockouts)
+	return err
 }
 
 // ClearFailedLogins forgets what was counted: after a right password, or by an
