@@ -28,7 +28,7 @@ func floors() [][]string {
 		{"audit", "storetest"},
 		{"token", "session", "clientauth", "guideapp"},
 		{"manage", "journey"},
-		{"discovery", "authorize", "grant", "userinfo", "introspect", "logout", "device", "register", "login", "account", "adminapi", "console"},
+		{"discovery", "authorize", "grant", "userinfo", "introspect", "checksession", "logout", "device", "register", "login", "account", "adminapi", "console"},
 		{"provider", "gateway"},
 		{"latchkeytest", "bench"},
 		{"cli"},

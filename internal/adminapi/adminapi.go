@@ -83,6 +83,9 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request) error {
 	rt, path, known := find(routes(), method, parts)
 	switch {
 	case !known && len(parts) > 2:
+		if _, _, err := a.bearer(&call{r: r, w: w, origin: a.Origin(r)}); err != nil {
+			return err // what is there is nobody's business without a token
+		}
 		return notFound("HTTP 404 Not Found")
 	case !known:
 		return refusal{http.StatusNotFound, "Unable to find matching target resource method", false}
@@ -169,6 +172,9 @@ func (a *API) admit(c *call, rt *route) error {
 	c.can = func(any ...string) bool { return may(in.Name, roles, name, any) }
 	if err := web.AllowOrigin(c.w, c.r, token.WebOrigins(access.Client)); err != nil {
 		return err
+	}
+	if c.w.Header().Get("Access-Control-Allow-Origin") != "" {
+		c.w.Header().Set("Access-Control-Expose-Headers", "Location") // of what was made
 	}
 	if has {
 		if c.realm, err = a.Store.RealmByName(c.r.Context(), name); err != nil {

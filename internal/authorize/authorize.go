@@ -43,7 +43,17 @@ type Endpoint struct {
 // Mount registers the routes.
 func (e *Endpoint) Mount(mux *http.ServeMux) {
 	h := web.Adapt(e.serve, e.Errors)
-	mux.HandleFunc(urls.AuthPattern, web.Methods(map[string]http.HandlerFunc{http.MethodGet: h, http.MethodPost: h}))
+	mux.HandleFunc(urls.AuthPattern, web.Methods(map[string]http.HandlerFunc{http.MethodGet: h, http.MethodPost: h, http.MethodOptions: web.Allow("GET, HEAD, OPTIONS, POST")}))
+	mux.HandleFunc(urls.RegistrationsPattern, web.Adapt(e.registrations, e.Errors))
+}
+
+// registrations is where Keycloak begins a registration. It is not offered, and
+// whoever comes here is told so.
+func (e *Endpoint) registrations(_ http.ResponseWriter, r *http.Request) error {
+	if _, _, err := e.Realms.Resolve(r); err != nil {
+		return err
+	}
+	return oauth.Refuse(oauth.RegistrationNotAllowed, "")
 }
 
 func (e *Endpoint) serve(w http.ResponseWriter, r *http.Request) error {
@@ -56,7 +66,7 @@ func (e *Endpoint) serve(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if !in.Enabled {
-		return oauth.Refuse(oauth.RealmDisabled, "")
+		return oauth.Refuse(oauth.AuthRealmDisabled, "")
 	}
 	a := &request{realm: in, at: at, params: p}
 	if err := e.phaseA(r.Context(), a); err != nil {

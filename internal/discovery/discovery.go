@@ -72,6 +72,7 @@ type Metadata struct {
 	Userinfo            string   `json:"userinfo_endpoint"`
 	EndSession          string   `json:"end_session_endpoint"`
 	JWKS                string   `json:"jwks_uri"`
+	CheckSession        string   `json:"check_session_iframe"`
 	GrantTypes          []string `json:"grant_types_supported"`
 	ACRValues           []string `json:"acr_values_supported"`
 	ResponseTypes       []string `json:"response_types_supported"`
@@ -94,7 +95,7 @@ type Metadata struct {
 }
 
 func document(at urls.Realm, in *realm.Realm, scopes []*realm.ClientScope) Metadata {
-	m := Metadata{Issuer: at.Issuer(), Authorization: at.Auth(), Token: at.Token(), Introspection: at.Introspect(), Revocation: at.Revoke(), Userinfo: at.Userinfo(), EndSession: at.Logout(), JWKS: at.Certs(),
+	m := Metadata{Issuer: at.Issuer(), Authorization: at.Auth(), Token: at.Token(), Introspection: at.Introspect(), Revocation: at.Revoke(), Userinfo: at.Userinfo(), EndSession: at.Logout(), JWKS: at.Certs(), CheckSession: at.CheckSession(),
 		GrantTypes: []string{"authorization_code", "client_credentials", "implicit", "password", "refresh_token"}, ACRValues: []string{"0", "1"},
 		// Implicit and hybrid are listed as Keycloak lists them, and off per client.
 		ResponseTypes:     []string{"code", "none", "id_token", "token", "id_token token", "code id_token", "code token", "code id_token token"},
@@ -110,6 +111,11 @@ func document(at urls.Realm, in *realm.Realm, scopes []*realm.ClientScope) Metad
 		Scopes:            []string{token.OpenID},
 		ChallengeMethods:  []string{"plain", "S256"},
 		IssInResponse:     true,
+	}
+	if in.RegistrationAllowed {
+		// As the realm says. Like the implicit flow it is listed, and answered with an
+		// error of the protocol (authorize's checkPrompt).
+		m.Prompts = append(m.Prompts, "create")
 	}
 	for _, sc := range scopes {
 		if sc.Protocol == "openid-connect" && sc.Attributes["include.in.openid.provider.metadata"] != "false" {

@@ -44,7 +44,7 @@ func (e *Endpoint) Mount(mux *http.ServeMux) {
 		others[http.MethodPost] = web.Adapt(h, e.Errors)
 		return web.Methods(others)
 	}
-	mux.HandleFunc(urls.IntrospectPattern, post(e.introspect, map[string]http.HandlerFunc{}))
+	mux.HandleFunc(urls.IntrospectPattern, post(e.introspect, map[string]http.HandlerFunc{http.MethodOptions: web.Allow("HEAD, OPTIONS, POST")}))
 	mux.HandleFunc(urls.RevokePattern, post(e.revoke, map[string]http.HandlerFunc{http.MethodOptions: web.Preflight("POST, OPTIONS")}))
 }
 

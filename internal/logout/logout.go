@@ -55,7 +55,7 @@ type Endpoint struct {
 // Mount registers the routes.
 func (e *Endpoint) Mount(mux *http.ServeMux) {
 	page := web.Adapt(e.browser, e.PageErrors)
-	serve := web.Methods(map[string]http.HandlerFunc{http.MethodGet: page, http.MethodPost: e.post, http.MethodOptions: web.Preflight("POST, OPTIONS")})
+	serve := web.Methods(map[string]http.HandlerFunc{http.MethodGet: page, http.MethodPost: e.post, http.MethodOptions: web.Preflight("GET, HEAD, OPTIONS, POST")})
 	mux.HandleFunc(urls.LogoutPattern, serve)
 	mux.HandleFunc(urls.LogoutPattern+"/{$}", serve)
 	mux.HandleFunc(urls.LogoutConfirmPattern, web.Methods(map[string]http.HandlerFunc{http.MethodGet: page, http.MethodPost: web.Adapt(e.confirm, e.PageErrors)}))
@@ -232,6 +232,9 @@ func (e *Endpoint) finish(w http.ResponseWriter, r *http.Request, a *asked) erro
 	}
 	if a.current == nil || a.hint == nil || a.hint.Text("sub") == a.current.UserID {
 		e.Cookies.Clear(w, a.at)
+		if err := e.Cookies.Renew(w, r, a.realm, a.at); err != nil {
+			return err
+		}
 	}
 	if a.target == "" {
 		lang := web.Language(r, "")

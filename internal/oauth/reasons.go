@@ -50,6 +50,7 @@ const (
 	InvalidScope         Reason = "invalid_scope"
 
 	// authorization endpoint, before the redirect URI is known (a page)
+	AuthRealmDisabled      Reason = "authorization_realm_disabled"
 	AuthClientMissing      Reason = "authorization_client_missing"
 	AuthClientNotFound     Reason = "authorization_client_not_found"
 	AuthClientDisabled     Reason = "authorization_client_disabled"
@@ -179,6 +180,7 @@ var answers = map[Reason]Answer{
 	InvalidParameter:     {"invalid_request", statusBadRequest, "Invalid parameter: %s"},
 	InvalidScope:         {"invalid_scope", statusBadRequest, "Invalid scopes: %s"},
 
+	AuthRealmDisabled:      {"invalid_request", statusBadRequest, "Realm not enabled"},
 	AuthClientMissing:      {"invalid_request", statusBadRequest, "Invalid Request"},
 	AuthInvalidRequest:     {"invalid_request", statusBadRequest, "Invalid Request"},
 	AuthClientNotFound:     {"invalid_request", statusBadRequest, "Client not found."},

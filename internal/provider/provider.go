@@ -19,6 +19,7 @@ import (
 	"github.com/latchkey-id/latchkey/internal/adminapi"
 	"github.com/latchkey-id/latchkey/internal/audit"
 	"github.com/latchkey-id/latchkey/internal/authorize"
+	"github.com/latchkey-id/latchkey/internal/checksession"
 	"github.com/latchkey-id/latchkey/internal/clientauth"
 	"github.com/latchkey-id/latchkey/internal/discovery"
 	"github.com/latchkey-id/latchkey/internal/grant"
@@ -137,6 +138,7 @@ func wire(cfg Config, pool *password.Pool) *Provider {
 		&userinfo.Endpoint{Realms: realms, Store: cfg.Store, Issuer: issuer, Logger: log, Errors: json},
 		&introspect.Endpoint{Realms: realms, Store: cfg.Store, Clients: clients, Issuer: issuer, Logger: log, Errors: json},
 		&discovery.Documents{Realms: realms, Store: cfg.Store, Keys: keeper, Logger: log, Errors: json},
+		&checksession.Endpoint{Realms: realms, Store: cfg.Store, Errors: json},
 		&logout.Endpoint{Realms: realms, Store: cfg.Store, Keys: keeper, Issuer: issuer, Clients: clients, Cookies: cookies, Seal: cfg.Seal, Audit: events,
 			Logger: log, Now: cfg.Now, PageErrors: page, JSONErrors: json},
 		&adminapi.API{Store: cfg.Store, Manage: manager, Issuer: issuer, Origin: realms.Origin, Logger: log, Now: cfg.Now},

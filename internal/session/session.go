@@ -96,6 +96,18 @@ func (c *Cookies) SetBrowser(w http.ResponseWriter, at urls.Realm, v Value) {
 	http.SetCookie(w, c.cookie(at, browserCookie, v.Text, true, 0))
 }
 
+// Renew gives the browser a new value at the end of a session (S-42).
+func (c *Cookies) Renew(w http.ResponseWriter, r *http.Request, in *realm.Realm, at urls.Realm) error {
+	fresh := NewValue()
+	if old, ok := c.Browser(r); ok {
+		if err := c.Store.RenewBrowser(r.Context(), in.ID, old.Hash, fresh.Hash); err != nil {
+			return err
+		}
+	}
+	c.SetBrowser(w, at, fresh)
+	return nil
+}
+
 // SetSession makes the browser prove a session. With remember-me the cookie
 // outlives the browser, as long as the session can.
 func (c *Cookies) SetSession(w http.ResponseWriter, at urls.Realm, in *realm.Realm, s *realm.Session, v Value) {

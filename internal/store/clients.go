@@ -116,6 +116,29 @@ func scanClient(row scanner) (*realm.Client, error) {
 	return c, nil
 }
 
+// AddressesOfClients gives the redirect URIs and web origins of all enabled
+// clients of a realm, at most so many of them in all. Nothing else of the clients
+// is filled in.
+func (s *Store) AddressesOfClients(ctx context.Context, realmID string, most int) ([]*realm.Client, error) {
+	type row struct{ client, kind, value string }
+	rows, err := list(ctx, s.read, func(r scanner) (v row, err error) { err = r.Scan(&v.client, &v.kind, &v.value); return },
+		`SELECT u.client_id, u.kind, u.value FROM client_uris u JOIN clients c ON c.id = u.client_id
+			WHERE c.realm_id = $1 AND c.enabled = $2 ORDER BY u.client_id LIMIT $3`, realmID, true, most)
+	var out []*realm.Client
+	for _, v := range rows {
+		if len(out) == 0 || out[len(out)-1].ID != v.client {
+			out = append(out, &realm.Client{ID: v.client, RealmID: realmID})
+		}
+		c := out[len(out)-1]
+		if v.kind == "origin" {
+			c.WebOrigins = append(c.WebOrigins, v.value)
+		} else {
+			c.RedirectURIs = append(c.RedirectURIs, v.value)
+		}
+	}
+	return out, err
+}
+
 func (s *Store) clientRelations(ctx context.Context, c *realm.Client) (err error) {
 	uris := func(kind string) ([]string, error) {
 		return list(ctx, s.read, scanText, "SELECT value FROM client_uris WHERE client_id = $1 AND kind = $2 ORDER BY position", c.ID, kind)

@@ -164,6 +164,16 @@ func rebind(ctx context.Context, tx *sql.Tx, realmID string, from, to []byte) er
 	return err
 }
 
+// RenewBrowser takes the logins that a browser has only begun along to its new
+// value. What somebody has proved already stays behind, out of reach: it is for the
+// end of a session.
+func (s *Store) RenewBrowser(ctx context.Context, realmID string, from, to []byte) error {
+	return s.tx(ctx, func(tx *sql.Tx) error {
+		_, err := exec(ctx, tx, "UPDATE auth_requests SET browser_hash = $1 WHERE realm_id = $2 AND browser_hash = $3 AND state = 'open'", to, realmID, from)
+		return err
+	})
+}
+
 // Issued is what FinishAuthRequest writes.
 type Issued struct {
 	RequestID   string

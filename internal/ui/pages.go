@@ -166,6 +166,24 @@ func (p PostPage) Render(w io.Writer) error {
 	}{newFrame(p.Lang, MessagesFor(p.Lang).GoingOn, "", false), p})
 }
 
+// FrameScript is the script of a page that an application puts into a hidden frame.
+type FrameScript string
+
+// The scripts of framed pages.
+const (
+	SessionScript    FrameScript = "session.js"
+	CookieSetScript  FrameScript = "cookie-set.js"
+	CookieReadScript FrameScript = "cookie-read.js"
+)
+
+// ScriptPage shows nothing: it runs one script, in a frame that nobody sees.
+type ScriptPage struct{ Script FrameScript }
+
+// Render writes the page.
+func (p ScriptPage) Render(w io.Writer) error {
+	return render(w, "script", struct{ Path string }{asset(string(p.Script), "").Path})
+}
+
 // Form is a form with one button and a token against forgery.
 type Form struct{ Action, Token, Button string }
 

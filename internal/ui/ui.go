@@ -39,7 +39,11 @@ const AssetPrefix = "/resources/latchkey/"
 
 // Assets are all files that pages refer to.
 func Assets() []Asset {
-	return []Asset{asset("latchkey.css", "text/css; charset=utf-8"), asset("post.js", "text/javascript; charset=utf-8")}
+	out := []Asset{asset("latchkey.css", "text/css; charset=utf-8")}
+	for _, name := range []string{"post.js", string(SessionScript), string(CookieSetScript), string(CookieReadScript)} {
+		out = append(out, asset(name, "text/javascript; charset=utf-8"))
+	}
+	return out
 }
 
 func asset(name, kind string) Asset {

@@ -33,8 +33,11 @@ const (
 	RestartPattern          = LoginActionsPattern + "/restart"
 	AdminPrefix             = "/admin/"
 	AdminRealmsPrefix       = "/admin/realms"
+	RegistrationsPattern    = ProtocolPattern + "/registrations"
 	CheckSessionPattern     = ProtocolPattern + "/login-status-iframe.html"
 	CheckSessionInitPattern = CheckSessionPattern + "/init"
+	ThirdPartySetPattern    = ProtocolPattern + "/3p-cookies/step1.html"
+	ThirdPartyReadPattern   = ProtocolPattern + "/3p-cookies/step2.html"
 )
 
 // Realm builds the URLs of one realm below one configured origin. The zero

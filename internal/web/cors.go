@@ -41,6 +41,12 @@ func Public(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// Allow answers an OPTIONS request with the methods alone: what is no business of
+// another origin's scripts gives them nothing (S-08).
+func Allow(methods string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Allow", methods) }
+}
+
 // Preflight answers an OPTIONS request for some methods, for any origin as
 // Keycloak does: whether the request itself is allowed is decided when it comes.
 func Preflight(methods string) http.HandlerFunc {

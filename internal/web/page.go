@@ -33,6 +33,26 @@ func WritePage(w http.ResponseWriter, _ *http.Request, status int, p ui.Page) er
 	return nil
 }
 
+// WriteFramed sends a page that runs one script in a frame of another site's page
+// and shows nothing. ancestors are the sources that may frame it; "" is any.
+func WriteFramed(w http.ResponseWriter, p ui.Page, ancestors string) error {
+	var b bytes.Buffer
+	if err := p.Render(&b); err != nil {
+		return err
+	}
+	policy := "default-src 'none'; script-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'"
+	if ancestors != "" {
+		policy += "; frame-ancestors " + ancestors
+	}
+	h := w.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Cache-Control", "no-cache, must-revalidate, no-transform, no-store")
+	h.Set("Content-Security-Policy", policy)
+	h.Del("X-Frame-Options")
+	_, _ = w.Write(b.Bytes())
+	return nil
+}
+
 // PageErrors writes refusals as a page: what happened, what to do, the reason
 // and the request's id, which stand in the log beside the exact cause. realm
 // names the realm of a request for the page's header.
