@@ -94,6 +94,7 @@ func ancestors(clients []*realm.Client) string {
 	if addresses > mostAddresses || len(sources) > mostAncestors {
 		return ""
 	}
+	slices.Sort(sources)
 	return strings.Join(sources, " ")
 }
 
