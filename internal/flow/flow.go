@@ -8,6 +8,7 @@ package flow
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -122,6 +123,9 @@ func SessionLives(r *realm.Realm, s *realm.Session, now time.Time) bool {
 	if !s.EndedAt.IsZero() {
 		return false
 	}
+	if s.RememberMe && !r.RememberMe { // C17: what is switched off holds for those who are there
+		return false
+	}
 	idle, most := SessionLimits(r, s)
 	return now.Before(s.LastSeenAt.Add(idle)) && now.Before(s.StartedAt.Add(most))
 }
@@ -136,6 +140,19 @@ func SessionLimits(r *realm.Realm, s *realm.Session) (idle, most time.Duration) 
 		most = max(most, realm.Seconds(l.SSOSessionMaxRememberMe))
 	}
 	return idle, most
+}
+
+// ClientLimits are the idle and the maximum life of a client's part of a session:
+// the client's own, else the realm's for all clients. 0 is as long as the session.
+func ClientLimits(r *realm.Realm, c *realm.Client) (idle, most time.Duration) {
+	own := func(name string, otherwise int) time.Duration {
+		n, err := strconv.ParseInt(c.Attributes[name], 10, 32)
+		if err != nil || n <= 0 {
+			n = int64(max(otherwise, 0))
+		}
+		return realm.Seconds(int(n))
+	}
+	return own("client.session.idle.timeout", r.Lifespans.ClientSessionIdle), own("client.session.max.lifespan", r.Lifespans.ClientSessionMax)
 }
 
 // MayIssue decides whether this user and client may get a token now. It is the

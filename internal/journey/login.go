@@ -285,7 +285,8 @@ func (j *Journey) finish(ctx context.Context, v *Visit) (string, error) {
 	if v.Session.AuthTime.Before(v.Request.CreatedAt) {
 		acr = "0" // answered by a session from before the request
 	}
-	return code, j.Store.FinishAuthRequest(ctx, store.Issued{RequestID: v.Request.ID, BrowserHash: v.Browser.Hash,
+	_, most := flow.ClientLimits(v.Realm, v.Client)
+	return code, j.Store.FinishAuthRequest(ctx, store.Issued{RequestID: v.Request.ID, BrowserHash: v.Browser.Hash, ClientLife: most,
 		Code: realm.Code{Hash: sum[:], RealmID: v.Realm.ID, ClientID: v.Client.ID, UserID: v.User.ID, SessionID: v.Session.ID, RedirectURI: p.RedirectURI,
 			Scope: p.Scope, Nonce: p.Nonce, CodeChallenge: p.CodeChallenge, CodeChallengeMethod: p.CodeChallengeMethod, AuthTime: v.Session.AuthTime, ACR: acr,
 			ExpiresAt: j.Now().Add(realm.Seconds(v.Realm.Lifespans.AccessCode))},

@@ -22,7 +22,7 @@ func Fields() map[string]Mark {
 		names  []string
 	}{
 		{"realm.", Enforced, []string{"id", "realm", "notBefore", "defaultSignatureAlgorithm", "revokeRefreshToken", "refreshTokenMaxReuse", "accessTokenLifespan",
-			"ssoSessionIdleTimeout", "ssoSessionMaxLifespan", "ssoSessionIdleTimeoutRememberMe", "ssoSessionMaxLifespanRememberMe", "clientSessionIdleTimeout",
+			"ssoSessionIdleTimeout", "ssoSessionMaxLifespan", "ssoSessionIdleTimeoutRememberMe", "ssoSessionMaxLifespanRememberMe", "clientSessionIdleTimeout", "clientSessionMaxLifespan",
 			"accessCodeLifespan", "accessCodeLifespanLogin", "enabled", "sslRequired", "rememberMe", "loginWithEmailAllowed", "bruteForceProtected", "bruteForceStrategy",
 			"maxFailureWaitSeconds", "minimumQuickLoginWaitSeconds", "waitIncrementSeconds", "quickLoginCheckMilliSeconds", "maxDeltaTimeSeconds", "failureFactor", "duplicateEmailsAllowed",
 			"editUsernameAllowed", "attributes", "defaultRole", "roles", "groups", "defaultGroups", "users", "clients", "clientScopes", "defaultDefaultClientScopes",
@@ -30,7 +30,7 @@ func Fields() map[string]Mark {
 		{"realm.", Refuses, []string{"permanentLockout", "verifyEmail", "passwordPolicy", "browserFlow", "directGrantFlow", "authenticationFlows"}},
 		// They widen, tune or describe what is off; none of them keeps anybody out by itself.
 		{"realm.", Inert, []string{"displayName", "displayNameHtml", "accessTokenLifespanForImplicitFlow", "offlineSessionIdleTimeout", "offlineSessionMaxLifespanEnabled",
-			"offlineSessionMaxLifespan", "clientSessionMaxLifespan", "clientOfflineSessionIdleTimeout", "clientOfflineSessionMaxLifespan", "accessCodeLifespanUserAction",
+			"offlineSessionMaxLifespan", "clientOfflineSessionIdleTimeout", "clientOfflineSessionMaxLifespan", "accessCodeLifespanUserAction",
 			"actionTokenGeneratedByAdminLifespan", "actionTokenGeneratedByUserLifespan", "oauth2DeviceCodeLifespan", "oauth2DevicePollingInterval",
 			"registrationAllowed", "registrationEmailAsUsername", "resetPasswordAllowed", "maxTemporaryLockouts",
 			"maxSecondaryAuthFailures", "requiredCredentials", "otpPolicyType", "otpPolicyAlgorithm", "otpPolicyInitialCounter", "otpPolicyDigits",

@@ -99,7 +99,7 @@ func (s *Store) RotateRefresh(ctx context.Context, realmID, id string, r Rotate,
 func rotated(f realm.RefreshFamily, r Rotate, now time.Time) (after *realm.RefreshFamily, reused bool) {
 	f.ExpiresAt = r.ExpiresAt
 	switch {
-	case !r.Rotation:
+	case !r.Rotation && r.Generation == f.Generation:
 		return &f, false
 	case r.Generation == f.Generation && f.Uses < r.MaxReuse:
 		f.Uses++

@@ -179,6 +179,7 @@ type Issued struct {
 	RequestID   string
 	BrowserHash []byte
 	Code        realm.Code
+	ClientLife  time.Duration // the longest that a client's part of a session lives; 0 is as long as the session
 	Gates       Gates
 }
 
@@ -196,7 +197,7 @@ func (s *Store) FinishAuthRequest(ctx context.Context, i Issued) error {
 			return err
 		}
 		if err := startClientSession(ctx, tx, realm.ClientSession{SessionID: i.Code.SessionID, ClientID: i.Code.ClientID, RealmID: i.Code.RealmID,
-			Scope: i.Code.Scope, RedirectURI: i.Code.RedirectURI, StartedAt: s.now()}); err != nil {
+			Scope: i.Code.Scope, RedirectURI: i.Code.RedirectURI, StartedAt: s.now()}, i.ClientLife); err != nil {
 			return err
 		}
 		return insertCode(ctx, tx, i.Code)

@@ -22,13 +22,19 @@ func printable(s string) string {
 	return strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "")
 }
 
-func startClientSession(ctx context.Context, tx *sql.Tx, c realm.ClientSession) error {
+// startClientSession begins a client's part of a session, or goes on with the one
+// that is there. One that ended, or has lived as long as it may, begins anew.
+func startClientSession(ctx context.Context, tx *sql.Tx, c realm.ClientSession, most time.Duration) error {
+	over := int64(-1) // nothing is as old
+	if most > 0 {
+		over = millis(c.StartedAt.Add(-most))
+	}
 	_, err := exec(ctx, tx, `INSERT INTO client_sessions (session_id, client_id, realm_id, started_at, last_seen_at, scope, redirect_uri, ended_at)
 		VALUES ($1, $2, $3, $4, $4, $5, $6, 0)
 		ON CONFLICT (session_id, client_id) DO UPDATE SET last_seen_at = excluded.last_seen_at, scope = excluded.scope,
 			redirect_uri = excluded.redirect_uri, ended_at = 0,
-			started_at = CASE WHEN client_sessions.ended_at = 0 THEN client_sessions.started_at ELSE excluded.started_at END`,
-		c.SessionID, c.ClientID, c.RealmID, millis(c.StartedAt), c.Scope, c.RedirectURI)
+			started_at = CASE WHEN client_sessions.ended_at = 0 AND client_sessions.started_at > $7 THEN client_sessions.started_at ELSE excluded.started_at END`,
+		c.SessionID, c.ClientID, c.RealmID, millis(c.StartedAt), c.Scope, c.RedirectURI, over)
 	return err
 }
 
@@ -42,7 +48,7 @@ func (s *Store) CreateSession(ctx context.Context, n realm.Session, c realm.Clie
 		if err := insertSession(ctx, tx, n); err != nil {
 			return err
 		}
-		return startClientSession(ctx, tx, c)
+		return startClientSession(ctx, tx, c, 0)
 	})
 }
 

@@ -48,6 +48,8 @@ type Grant struct {
 	Notes   map[string]string // for session note mappers: clientHost, …
 	Family  *realm.RefreshFamily
 	Sent    int64 // generation of the refresh token that was sent
+
+	since time.Time // the client's part of the session began; filled in where its life is limited
 }
 
 // Response is the answer of the token endpoint (RFC 6749, section 5.1, with
@@ -91,6 +93,9 @@ func (i *Issuer) record(ctx context.Context, g *Grant) (*realm.RefreshFamily, er
 		return nil, err
 	}
 	if err := flow.MayIssue(facts); err != nil {
+		return nil, err
+	}
+	if err := i.loadSince(ctx, g); err != nil {
 		return nil, err
 	}
 	gates := i.Gates(g)
@@ -194,8 +199,7 @@ func (i *Issuer) accessLife(g Grant) time.Duration {
 	if g.Session == nil {
 		return life
 	}
-	_, most := flow.SessionLimits(g.Realm, g.Session)
-	left := g.Session.StartedAt.Add(most).Sub(i.Now())
+	left := sessionEnd(&g).Sub(i.Now())
 	if life <= 0 || left < life {
 		return left.Truncate(time.Second)
 	}

@@ -80,13 +80,46 @@ func (i *Issuer) rotation(g *Grant) store.Rotate {
 // refreshExpiry: a refresh token lives as long as the session may idle, never
 // longer than the session itself.
 func (i *Issuer) refreshExpiry(g *Grant) time.Time {
-	idle, most := flow.SessionLimits(g.Realm, g.Session)
-	if l := realm.Seconds(attributeSeconds(g.Client, "client.session.idle.timeout", g.Realm.Lifespans.ClientSessionIdle)); l > 0 && l < idle {
+	idle, _ := flow.SessionLimits(g.Realm, g.Session)
+	if l, _ := flow.ClientLimits(g.Realm, g.Client); l > 0 && l < idle {
 		idle = l
 	}
+	return earlier(i.Now().Add(idle), sessionEnd(g))
+}
+
+// sessionEnd is when the session or the client's part of it is over, whatever happens in it.
+func sessionEnd(g *Grant) time.Time {
+	_, most := flow.SessionLimits(g.Realm, g.Session)
 	end := g.Session.StartedAt.Add(most)
-	if next := i.Now().Add(idle); next.Before(end) {
-		return next
+	if _, l := flow.ClientLimits(g.Realm, g.Client); l > 0 {
+		return earlier(g.since.Add(l), end)
 	}
 	return end
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}
+
+// loadSince finds when the client's part of the session began, where its life is
+// limited. Reason: SessionNotActive.
+func (i *Issuer) loadSince(ctx context.Context, g *Grant) error {
+	if g.Session == nil {
+		return nil
+	}
+	g.since = i.Now()
+	if _, most := flow.ClientLimits(g.Realm, g.Client); most > 0 {
+		part, err := i.Store.ClientSession(ctx, g.Realm.ID, g.Session.ID, g.Client.ID)
+		if err != nil {
+			return oauth.RefuseBecause(oauth.SessionNotActive, err)
+		}
+		g.since = part.StartedAt
+	}
+	if !i.Now().Before(sessionEnd(g)) {
+		return oauth.Refuse(oauth.SessionNotActive, "the client's part of the session is over")
+	}
+	return nil
 }

@@ -110,10 +110,13 @@ func TestLifespans(t *testing.T) {
 		{"the realm's", &realm.Client{}, time.Hour, 300 * time.Second, 1800 * time.Second},
 		{"the client's", &realm.Client{Attributes: map[string]string{"access.token.lifespan": "60", "client.session.idle.timeout": "600"}}, time.Hour, 60 * time.Second, 600 * time.Second},
 		{"never longer than the session", &realm.Client{}, 36000*time.Second - time.Minute, time.Minute, time.Minute},
+		{"the client's part of the session", &realm.Client{Attributes: map[string]string{"client.session.max.lifespan": "200"}}, time.Hour, 190 * time.Second, 190 * time.Second},
+		{"never longer by it than the session", &realm.Client{Attributes: map[string]string{"client.session.max.lifespan": "72000"}}, 36000*time.Second - time.Minute, time.Minute, time.Minute},
+		{"-1 of a client's part is none", &realm.Client{Attributes: map[string]string{"client.session.max.lifespan": "-1"}}, time.Hour, 300 * time.Second, 1800 * time.Second},
 		{"-1 is the session's end", &realm.Client{Attributes: map[string]string{"access.token.lifespan": "-1"}}, time.Hour, 9 * time.Hour, 1800 * time.Second},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			g := Grant{Realm: r, Client: c.client, Session: &realm.Session{StartedAt: now.Add(-c.started), LastSeenAt: now}}
+			g := Grant{Realm: r, Client: c.client, Session: &realm.Session{StartedAt: now.Add(-c.started), LastSeenAt: now}, since: now.Add(-10 * time.Second)}
 			if got := i.accessLife(g); got != c.access {
 				t.Errorf("access token %v, want %v", got, c.access)
 			}

@@ -1,0 +1,183 @@
+package provider_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"testing"
+	"time"
+
+	"github.com/latchkey-id/latchkey/internal/realm"
+)
+
+// change edits realm "lenient" behind everything.
+func (s *server) change(edit func(*realm.Realm)) {
+	s.t.Helper()
+	in, err := s.store.RealmByName(s.t.Context(), "lenient")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	edited := *in
+	edit(&edited)
+	if err := s.store.UpdateRealm(s.t.Context(), &edited); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// C17, CVE-2025-11429: remember-me switched off holds for those who are there.
+func TestC17RememberMeSwitchedOff(t *testing.T) {
+	s := start(t, nil)
+	s.change(func(r *realm.Realm) { r.RememberMe = true })
+	remembered, plain := s.browser(), s.browser()
+	page := s.get(remembered, s.authURL("lenient", nil))
+	done := s.send(remembered, http.MethodPost, formAction(t, page), url.Values{"username": {"alice"}, "password": {alicesPass}, "rememberMe": {"on"}})
+	tokens := s.exchange("lenient", done.location.Query().Get("code"))
+	s.code(plain, "lenient", nil)
+
+	s.change(func(r *realm.Realm) { r.RememberMe = false })
+	wantError(t, s.refresh("lenient", tokens.text("refresh_token")), 400, "invalid_grant", "Session not active")
+	if a := s.get(s.browser(), s.oidc("lenient", "userinfo"), "Authorization", "Bearer "+tokens.text("access_token")); a.status != 401 {
+		t.Errorf("userinfo: %d", a.status)
+	}
+	silent := s.authURL("lenient", url.Values{"prompt": {"none"}})
+	if a := s.get(remembered, silent); a.location.Query().Get("error") != "login_required" {
+		t.Errorf("single sign-on: %v", a.location)
+	}
+	if a := s.get(plain, silent); a.location.Query().Get("code") == "" {
+		t.Errorf("a session of the browser ended too: %v", a.location)
+	}
+}
+
+// Remember-me sessions live by their own limits where those are longer, and their
+// cookie outlives the browser; the others' does not.
+func TestRememberMeLivesByItsOwnLimits(t *testing.T) {
+	s := start(t, nil)
+	s.change(func(r *realm.Realm) {
+		r.RememberMe = true
+		r.Lifespans.SSOSessionIdle, r.Lifespans.SSOSessionIdleRememberMe = 1800, 7200
+		r.Lifespans.SSOSessionMax, r.Lifespans.SSOSessionMaxRememberMe = 36000, 72000
+	})
+	for _, c := range []struct {
+		name     string
+		remember string
+		idle     float64
+		keep     int
+		later    map[time.Duration]bool // does the session live then?
+	}{
+		{"not remembered", "", 1800, 0, map[time.Duration]bool{29 * time.Minute: true, 31 * time.Minute: false}},
+		{"remembered", "on", 7200, 72000, map[time.Duration]bool{119 * time.Minute: true, 121 * time.Minute: false}},
+	} {
+		for after, lives := range c.later {
+			t.Run(c.name+" after "+after.String(), func(t *testing.T) {
+				b := s.browser()
+				page := s.get(b, s.authURL("lenient", nil))
+				done := s.send(b, http.MethodPost, formAction(t, page), url.Values{"username": {"alice"}, "password": {alicesPass}, "rememberMe": {c.remember}})
+				for _, ck := range (&http.Response{Header: done.header}).Cookies() {
+					if ck.Name == "KEYCLOAK_IDENTITY" && ck.MaxAge != c.keep {
+						t.Errorf("the cookie is kept for %d seconds, want %d", ck.MaxAge, c.keep)
+					}
+				}
+				tokens := s.exchange("lenient", done.location.Query().Get("code"))
+				if got := tokens.json["refresh_expires_in"]; got != c.idle {
+					t.Errorf("the refresh token lives %v, want %v", got, c.idle)
+				}
+				s.clock.move(after)
+				defer s.clock.move(-after)
+				if a := s.refresh("lenient", tokens.text("refresh_token")); (a.status == 200) != lives {
+					t.Errorf("refresh: %d %s", a.status, a.body)
+				}
+			})
+		}
+	}
+}
+
+// A client's part of a session may be shorter than the session; single sign-on
+// begins another one.
+func TestAClientsPartOfASessionEnds(t *testing.T) {
+	s := start(t, nil)
+	s.change(func(r *realm.Realm) { r.Lifespans.ClientSessionMax = 120 })
+	b := s.browser()
+	tokens := s.exchange("lenient", s.code(b, "lenient", nil))
+	about(t, tokens, 120)
+	s.clock.move(100 * time.Second)
+	again := s.refresh("lenient", tokens.text("refresh_token"))
+	about(t, again, 20)
+	s.clock.move(21 * time.Second)
+	wantError(t, s.refresh("lenient", again.text("refresh_token")), 400, "invalid_grant", "Token is not active")
+	about(t, s.exchange("lenient", s.code(b, "lenient", nil)), 120)
+}
+
+// about: both tokens live so many seconds, less what has passed since.
+func about(t *testing.T, a answer, seconds float64) {
+	t.Helper()
+	for _, name := range []string{"expires_in", "refresh_expires_in"} {
+		if got, _ := a.json[name].(float64); got > seconds || got < seconds-10 {
+			t.Errorf("%s is %v, want %v", name, a.json[name], seconds)
+		}
+	}
+}
+
+// A limit that is set later holds for the tokens that are out.
+func TestAClientsPartOfASessionEndsByALaterLimit(t *testing.T) {
+	s := start(t, nil)
+	tokens := s.exchange("lenient", s.code(s.browser(), "lenient", nil))
+	s.clock.move(100 * time.Second)
+	s.change(func(r *realm.Realm) { r.Lifespans.ClientSessionMax = 60 })
+	wantError(t, s.refresh("lenient", tokens.text("refresh_token")), 400, "invalid_grant", "Session not active")
+}
+
+// A stolen token that rotation has replaced does not come back when rotation is
+// switched off.
+func TestAnOldGenerationStaysDeadWithoutRotation(t *testing.T) {
+	s := start(t, nil)
+	s.change(func(r *realm.Realm) { r.RevokeRefreshToken = true })
+	first := s.exchange("lenient", s.code(s.browser(), "lenient", nil)).text("refresh_token")
+	second := s.refresh("lenient", first).text("refresh_token")
+	s.change(func(r *realm.Realm) { r.RevokeRefreshToken = false })
+	if a := s.refresh("lenient", second); a.status != 200 {
+		t.Errorf("the newest one: %d %s", a.status, a.body)
+	}
+	wantError(t, s.refresh("lenient", first), 400, "invalid_grant", "Maximum allowed refresh token reuse exceeded")
+	wantError(t, s.refresh("lenient", second), 400, "invalid_grant", "Session doesn't have required client")
+}
+
+// What Keycloak's realm says about reuse: so many uses beyond the first.
+func TestRefreshTokenMaxReuse(t *testing.T) {
+	s := start(t, nil)
+	s.change(func(r *realm.Realm) { r.RevokeRefreshToken, r.RefreshTokenMaxReuse = true, 2 })
+	token := s.exchange("lenient", s.code(s.browser(), "lenient", nil)).text("refresh_token")
+	for range 3 {
+		if a := s.refresh("lenient", token); a.status != 200 {
+			t.Fatalf("%d %s", a.status, a.body)
+		}
+	}
+	wantError(t, s.refresh("lenient", token), 400, "invalid_grant", "Maximum allowed refresh token reuse exceeded")
+}
+
+// Permanent lockout is not enforced: with brute force protection it refuses every
+// login, and says so; without it it means nothing.
+func TestPermanentLockoutRefuses(t *testing.T) {
+	for _, c := range []struct {
+		protected bool
+		status    int
+	}{{false, 200}, {true, 403}} {
+		s := start(t, nil)
+		s.change(func(r *realm.Realm) { r.BruteForce.PermanentLockout, r.BruteForce.Protected = true, c.protected })
+		a := s.token("lenient", url.Values{"grant_type": {"password"}, "username": {"alice"}, "password": {alicesPass}})
+		if a.status != c.status {
+			t.Errorf("protected %v: %d %s", c.protected, a.status, a.body)
+		}
+		if _, err := s.manage.CreateRealm(t.Context(), mustJSON(t, map[string]any{"realm": "new", "permanentLockout": true, "bruteForceProtected": c.protected}), false); err != nil {
+			t.Errorf("the admin API's way: %v", err)
+		}
+	}
+}
+
+func mustJSON(t *testing.T, v any) []byte {
+	t.Helper()
+	b, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
