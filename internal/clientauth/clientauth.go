@@ -32,11 +32,23 @@ type Authenticator struct{ Clients Clients }
 type presented struct {
 	clientID, secret string
 	hasSecret        bool
+	hasAssertion     bool
 }
 
-// Authenticate gives the client that the request proves to be. Reasons:
-// MissingClient, UnknownClient, ClientDisabled, WrongSecret, BearerOnlyClient.
+// Authenticate gives the client that the request proves to be, for an endpoint
+// that hands something out. Reasons: those of Identify, and BearerOnlyClient.
 func (a *Authenticator) Authenticate(ctx context.Context, r *http.Request, form url.Values, in *realm.Realm) (*realm.Client, error) {
+	c, err := a.Identify(ctx, r, form, in)
+	if err == nil && c.BearerOnly {
+		return nil, oauth.Refuse(oauth.BearerOnlyClient, c.ClientID)
+	}
+	return c, err
+}
+
+// Identify gives the client that the request proves to be, one that only receives
+// tokens too: it asks what they are worth. Reasons: MissingClient, UnknownClient,
+// ClientDisabled, WrongSecret, AssertionMissing, UnsupportedClientAuth.
+func (a *Authenticator) Identify(ctx context.Context, r *http.Request, form url.Values, in *realm.Realm) (*realm.Client, error) {
 	p, err := read(r, form)
 	if err != nil {
 		return nil, err
@@ -48,62 +60,80 @@ func (a *Authenticator) Authenticate(ctx context.Context, r *http.Request, form 
 	if err != nil {
 		return nil, err
 	}
-	return c, check(c, p)
+	if err := check(c, p); err != nil {
+		return nil, err
+	}
+	return c, nil
 }
 
+// check: a client that authenticates in another way than by its secret has no use
+// for one, whatever is stored.
 func check(c *realm.Client, p presented) error {
 	switch {
 	case !c.Enabled:
 		return oauth.Refuse(oauth.ClientDisabled, c.ClientID)
-	case c.BearerOnly:
-		return oauth.Refuse(oauth.BearerOnlyClient, c.ClientID)
 	case c.Public:
 		return nil
+	case c.AuthenticatorType == "client-jwt" || c.AuthenticatorType == "client-secret-jwt":
+		return withoutAssertion(c, p)
+	case c.AuthenticatorType != "" && c.AuthenticatorType != "client-secret":
+		return oauth.Refuse(oauth.UnsupportedClientAuth, c.AuthenticatorType)
 	case !secretMatches(c, p):
 		return oauth.Refuse(oauth.WrongSecret, c.ClientID)
 	}
 	return nil
 }
 
+// withoutAssertion: assertions are not offered yet; whoever sends none is told
+// what Keycloak tells them.
+func withoutAssertion(c *realm.Client, p presented) error {
+	if !p.hasAssertion {
+		return oauth.Refuse(oauth.AssertionMissing, c.ClientID)
+	}
+	return oauth.Refuse(oauth.UnsupportedClientAuth, c.AuthenticatorType)
+}
+
 // secretMatches compares SHA-256 values in constant time. A client without a
-// secret, or one that authenticates in another way, matches nothing.
+// secret matches nothing.
 func secretMatches(c *realm.Client, p presented) bool {
-	if !p.hasSecret || len(c.SecretHash) != sha256.Size || (c.AuthenticatorType != "" && c.AuthenticatorType != "client-secret") {
+	if !p.hasSecret || len(c.SecretHash) != sha256.Size {
 		return false
 	}
 	sum := sha256.Sum256([]byte(p.secret))
 	return subtle.ConstantTimeCompare(sum[:], c.SecretHash) == 1
 }
 
-// read finds the credentials. With a Basic header and a form the header's secret
-// counts, as long as both name one client: "The client MUST NOT use more than
-// one authentication method in each request" (RFC 6749, section 2.3) is not what
-// Keycloak enforces, and nothing is gained by two that agree.
+// read finds the credentials. With a Basic header and a form the form's secret
+// counts, as long as both name one client: "The client MUST NOT use more than one
+// authentication method in each request" (RFC 6749, section 2.3) is not what
+// Keycloak enforces. A Basic header that is broken is refused, whatever the form
+// says (CVE-2026-0707).
 func read(r *http.Request, form url.Values) (presented, error) {
-	header := r.Header.Get("Authorization")
-	if header == "" {
-		return fromForm(form)
-	}
-	scheme, value, _ := strings.Cut(header, " ")
+	sent := fromForm(form)
+	scheme, value, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	if !strings.EqualFold(scheme, "Basic") {
-		return fromForm(form)
+		if sent.clientID == "" {
+			return sent, oauth.Refuse(oauth.MissingClient, "")
+		}
+		return sent, nil
 	}
 	p, err := fromBasic(value)
 	if err != nil {
 		return p, err
 	}
-	if id := form.Get("client_id"); id != "" && id != p.clientID {
-		return p, oauth.Refuse(oauth.UnknownClient, "client_id and Authorization name two clients")
+	if sent.clientID != "" && sent.clientID != p.clientID {
+		return p, oauth.Refuse(oauth.WrongSecret, "client_id and Authorization name two clients")
 	}
+	if sent.hasSecret {
+		p.secret = sent.secret
+	}
+	p.hasAssertion = sent.hasAssertion
 	return p, nil
 }
 
-func fromForm(form url.Values) (presented, error) {
-	id := form.Get("client_id")
-	if id == "" {
-		return presented{}, oauth.Refuse(oauth.MissingClient, "")
-	}
-	return presented{clientID: id, secret: form.Get("client_secret"), hasSecret: form.Has("client_secret")}, nil
+func fromForm(form url.Values) presented {
+	return presented{clientID: form.Get("client_id"), secret: form.Get("client_secret"), hasSecret: form.Has("client_secret"),
+		hasAssertion: form.Has("client_assertion_type")}
 }
 
 // fromBasic: "The client identifier is encoded using the

@@ -25,7 +25,7 @@ func (e *Endpoint) password(ctx context.Context, q *request) (*token.Response, e
 	if err != nil {
 		return nil, err
 	}
-	if q.form.Get("username") == "" {
+	if !q.form.Has("username") {
 		return nil, oauth.Refuse(oauth.UsernameMissing, "")
 	}
 	u, err := e.Passwords.Check(ctx, q.realm, q.form.Get("username"), q.form.Get("password"))

@@ -56,7 +56,10 @@ type asked struct {
 	form   url.Values
 }
 
-func (e *Endpoint) ask(w http.ResponseWriter, r *http.Request) (*asked, error) {
+// identify is one of clientauth's two ways to know the client.
+type identify func(ctx context.Context, r *http.Request, form url.Values, in *realm.Realm) (*realm.Client, error)
+
+func (e *Endpoint) ask(w http.ResponseWriter, r *http.Request, who identify) (*asked, error) {
 	in, at, err := e.Realms.Resolve(r)
 	if err != nil {
 		return nil, err
@@ -68,7 +71,7 @@ func (e *Endpoint) ask(w http.ResponseWriter, r *http.Request) (*asked, error) {
 	if err := web.Single(form); err != nil {
 		return nil, err
 	}
-	c, err := e.Clients.Authenticate(r.Context(), r, form, in)
+	c, err := who(r.Context(), r, form, in)
 	return &asked{realm: in, at: at, client: c, form: form}, err
 }
 
@@ -76,12 +79,11 @@ func (e *Endpoint) ask(w http.ResponseWriter, r *http.Request) (*asked, error) {
 // know: "the authorization server ... SHOULD NOT include any additional
 // information about an inactive token" (RFC 7662, section 2.2).
 func (e *Endpoint) introspect(w http.ResponseWriter, r *http.Request) error {
-	q, err := e.ask(w, r)
-	switch reason := oauth.ReasonOf(err); {
-	case err == nil:
-	case slices.Contains([]oauth.Reason{oauth.WrongSecret, oauth.UnknownClient, oauth.ClientDisabled, oauth.MissingClient, oauth.UnsupportedClientAuth}, reason):
+	q, err := e.ask(w, r, e.Clients.Identify)
+	if err != nil && oauth.ReasonOf(err) == oauth.WrongSecret {
 		return oauth.RefuseBecause(oauth.IntrospectClientFailed, err)
-	default:
+	}
+	if err != nil {
 		return err
 	}
 	if q.client.Public {
@@ -97,6 +99,7 @@ func (e *Endpoint) introspect(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	web.NoStore(w) // what is active now is not for a cache
 	return web.WriteJSON(w, http.StatusOK, claims)
 }
 
@@ -134,6 +137,12 @@ func (e *Endpoint) refreshClaims(ctx context.Context, q *asked, inactive map[str
 	if err != nil || t.ClientID != q.client.ClientID || !f.RevokedAt.IsZero() || f.Generation != t.Generation {
 		return inactive, err
 	}
+	if _, err := e.Issuer.Alive(ctx, q.realm, t.Claims); err != nil { // C4, C12: what it names is looked at again
+		if isRefusal(err) {
+			err = nil
+		}
+		return inactive, err
+	}
 	out := t.Claims.Claims
 	delete(out, "reuse_id")
 	out["active"], out["client_id"], out["token_type"] = true, t.ClientID, "Refresh"
@@ -161,7 +170,7 @@ func isRefusal(err error) bool {
 // as well: "invalid tokens do not cause an error response since the client cannot
 // handle such an error in a reasonable way" (RFC 7009, section 2.2).
 func (e *Endpoint) revoke(w http.ResponseWriter, r *http.Request) error {
-	q, err := e.ask(w, r)
+	q, err := e.ask(w, r, e.Clients.Authenticate)
 	if err != nil {
 		return err
 	}

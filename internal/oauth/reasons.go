@@ -40,6 +40,7 @@ const (
 	BearerOnlyClient      Reason = "bearer_only_client"
 	MissingClient         Reason = "missing_client"
 	UnsupportedClientAuth Reason = "unsupported_client_authentication"
+	AssertionMissing      Reason = "client_assertion_missing"
 
 	// parameters
 	MissingGrantType     Reason = "missing_grant_type"
@@ -170,6 +171,7 @@ var answers = map[Reason]Answer{
 	ClientDisabled:        {"invalid_client", statusUnauthorized, "Invalid client or Invalid client credentials"},
 	MissingClient:         {"invalid_client", statusUnauthorized, "Invalid client or Invalid client credentials"},
 	UnsupportedClientAuth: {"invalid_client", statusUnauthorized, "Invalid client or Invalid client credentials"},
+	AssertionMissing:      {"invalid_client", statusBadRequest, "Parameter client_assertion_type is missing"},
 	WrongSecret:           {"unauthorized_client", statusUnauthorized, "Invalid client or Invalid client credentials"},
 	BearerOnlyClient:      {"invalid_client", statusBadRequest, "Bearer-only not allowed"},
 

@@ -52,7 +52,7 @@ func (i *Issuer) Verify(ctx context.Context, r *realm.Realm, origin, token strin
 	if err := i.notRevoked(ctx, r, t); err != nil {
 		return nil, err
 	}
-	return i.load(ctx, r, t)
+	return i.Alive(ctx, r, t)
 }
 
 func (i *Issuer) notRevoked(ctx context.Context, r *realm.Realm, t *jose.Token) error {
@@ -60,13 +60,16 @@ func (i *Issuer) notRevoked(ctx context.Context, r *realm.Realm, t *jose.Token) 
 	if err != nil {
 		return err
 	}
-	if iat, ok := t.Time("iat"); revoked || !ok || iat.Unix() < r.NotBefore {
-		return oauth.Refuse(oauth.TokenInvalid, "revoked, or older than the realm's not-before")
+	if revoked {
+		return oauth.Refuse(oauth.TokenInvalid, "revoked")
 	}
 	return nil
 }
 
-func (i *Issuer) load(ctx context.Context, r *realm.Realm, t *jose.Token) (*Access, error) {
+// Alive gives what a token of ours that verified names, while all of it is still
+// there and as old as it may be. Reasons: TokenInvalid, TokenSessionGone,
+// TokenUserDisabled.
+func (i *Issuer) Alive(ctx context.Context, r *realm.Realm, t *jose.Token) (*Access, error) {
 	a := &Access{Token: t}
 	var err error
 	if a.Client, err = i.Store.ClientByClientID(ctx, r.ID, t.Text("azp")); err != nil {
@@ -85,7 +88,7 @@ func (i *Issuer) load(ctx context.Context, r *realm.Realm, t *jose.Token) (*Acce
 	if !a.User.Enabled {
 		return nil, oauth.Refuse(oauth.TokenUserDisabled, "")
 	}
-	if iat, _ := t.Time("iat"); !a.Client.Enabled || iat.Unix() < max(a.User.NotBefore, a.Client.NotBefore) {
+	if iat, ok := t.Time("iat"); !ok || !a.Client.Enabled || iat.Unix() < max(r.NotBefore, a.User.NotBefore, a.Client.NotBefore) {
 		return nil, oauth.Refuse(oauth.TokenInvalid, "client disabled, or a later not-before")
 	}
 	return a, nil
