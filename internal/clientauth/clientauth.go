@@ -33,6 +33,7 @@ type presented struct {
 	clientID, secret string
 	hasSecret        bool
 	hasAssertion     bool
+	two              bool // form and header name two clients
 }
 
 // Authenticate gives the client that the request proves to be, for an endpoint
@@ -72,6 +73,8 @@ func check(c *realm.Client, p presented) error {
 	switch {
 	case !c.Enabled:
 		return oauth.Refuse(oauth.ClientDisabled, c.ClientID)
+	case p.two:
+		return oauth.Refuse(oauth.WrongSecret, "client_id and Authorization name two clients")
 	case c.Public:
 		return nil
 	case c.AuthenticatorType == "client-jwt" || c.AuthenticatorType == "client-secret-jwt":
@@ -122,7 +125,7 @@ func read(r *http.Request, form url.Values) (presented, error) {
 		return p, err
 	}
 	if sent.clientID != "" && sent.clientID != p.clientID {
-		return p, oauth.Refuse(oauth.WrongSecret, "client_id and Authorization name two clients")
+		p.clientID, p.two = sent.clientID, true // refused in the words that fit the form's
 	}
 	if sent.hasSecret {
 		p.secret = sent.secret

@@ -70,6 +70,8 @@ func TestIdentify(t *testing.T) {
 		{"basic in small letters", "basic " + basic("app", right)[6:], nil, ""},
 		{"Basic and the same client_id", basic("app", right), url.Values{"client_id": {"app"}}, ""},
 		{"Basic and another client_id", basic("app", right), url.Values{"client_id": {"public"}}, oauth.WrongSecret},
+		{"Basic and nobody's client_id", basic("app", right), url.Values{"client_id": {"nobody"}}, oauth.UnknownClient},
+		{"Basic and the secret of another client_id", basic("nobody", right), url.Values{"client_id": {"app"}}, oauth.WrongSecret},
 		{"Basic and a wrong secret in the form", basic("app", right), url.Values{"client_id": {"app"}, "client_secret": {"x"}}, oauth.WrongSecret},
 		{"a wrong Basic and the right form", basic("app", "x"), url.Values{"client_id": {"app"}, "client_secret": {secret}}, ""},
 		{"a broken Basic and the right form", "Basic %%%", url.Values{"client_id": {"app"}, "client_secret": {secret}}, oauth.UnsupportedClientAuth},
