@@ -215,6 +215,9 @@ func notBefore(f Facts) error {
 // enforced refuses the login, with the path of the setting.
 func policiesEnforced(f Facts) error {
 	if f.NotActing {
+		if path := realm.UnenforcedForService(f.Realm, f.Client); path != "" {
+			return oauth.Refuse(oauth.UnenforcedPolicy, path)
+		}
 		return nil
 	}
 	if path := realm.Unenforced(f.Realm, f.Client, f.User, f.Credentials); path != "" {

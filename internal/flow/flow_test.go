@@ -102,6 +102,32 @@ func TestS86MayIssue(t *testing.T) {
 			f.Realm.Extra = extra("authenticationFlows", `[{"alias":"forms","authenticationExecutions":[{"authenticator":"auth-otp-form","requirement":"REQUIRED"}]}]`)
 		}, oauth.UnenforcedPolicy},
 		{"flows that do not parse", func(f *flow.Facts) { f.Realm.Extra = extra("authenticationFlows", `{}`) }, oauth.UnenforcedPolicy},
+		{"tokens bound by DPoP", func(f *flow.Facts) { f.Client.Attributes = map[string]string{"dpop.bound.access.tokens": "true"} }, oauth.UnenforcedPolicy},
+		{"tokens bound to a certificate", func(f *flow.Facts) {
+			f.Client.Attributes = map[string]string{"tls.client.certificate.bound.access.tokens": "true"}
+		}, oauth.UnenforcedPolicy},
+		{"tokens bound to nothing", func(f *flow.Facts) { f.Client.Attributes = map[string]string{"dpop.bound.access.tokens": "false"} }, ""},
+		{"pushed requests alone", func(f *flow.Facts) {
+			f.Client.Attributes = map[string]string{"require.pushed.authorization.requests": "true"}
+		}, oauth.UnenforcedPolicy},
+		{"signed requests alone", func(f *flow.Facts) {
+			f.Client.Attributes = map[string]string{"request.object.required": "request only"}
+		}, oauth.UnenforcedPolicy},
+		{"any request", func(f *flow.Facts) {
+			f.Client.Attributes = map[string]string{"request.object.required": "not required"}
+		}, ""},
+		{"a higher level", func(f *flow.Facts) { f.Client.Attributes = map[string]string{"minimum.acr.value": "2"} }, oauth.UnenforcedPolicy},
+		{"a policy for clients", func(f *flow.Facts) {
+			f.Realm.Extra = extra("clientPolicies", `{"policies":[{"name":"fapi","enabled":true}]}`)
+		}, oauth.UnenforcedPolicy},
+		{"a policy for clients that is off", func(f *flow.Facts) {
+			f.Realm.Extra = extra("clientPolicies", `{"policies":[{"name":"fapi","enabled":false}]}`)
+		}, ""},
+		{"no policies for clients", func(f *flow.Facts) { f.Realm.Extra = extra("clientPolicies", `{"policies":[]}`) }, ""},
+		{"policies for clients that do not parse", func(f *flow.Facts) { f.Realm.Extra = extra("clientPolicies", `[]`) }, oauth.UnenforcedPolicy},
+		{"clients authenticate in another way", func(f *flow.Facts) { f.Realm.Extra = extra("clientAuthenticationFlow", `"mine"`) }, oauth.UnenforcedPolicy},
+		{"remember-me switched off", func(f *flow.Facts) { f.Session.RememberMe = true }, oauth.SessionNotActive},
+		{"remember-me", func(f *flow.Facts) { f.Session.RememberMe, f.Realm.RememberMe = true, true }, ""},
 		{"accepted by name", func(f *flow.Facts) {
 			f.Realm.PasswordPolicy = "length(8)"
 			f.Realm.Attributes = map[string]string{realm.AcceptedAttribute: "verifyEmail##passwordPolicy"}
@@ -111,6 +137,9 @@ func TestS86MayIssue(t *testing.T) {
 			f.Realm.Attributes = map[string]string{realm.AcceptedAttribute: "verifyEmail"}
 		}, oauth.UnenforcedPolicy},
 		{"a service account has no second factor", func(f *flow.Facts) { f.NotActing, f.Session, f.Realm.PasswordPolicy = true, nil, "length(8)" }, ""},
+		{"a service account's tokens bound by DPoP", func(f *flow.Facts) {
+			f.NotActing, f.Session, f.Client.Attributes = true, nil, map[string]string{"dpop.bound.access.tokens": "true"}
+		}, oauth.UnenforcedPolicy},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f := facts()

@@ -64,6 +64,9 @@ func (e *Endpoint) ask(w http.ResponseWriter, r *http.Request, who identify) (*a
 	if err != nil {
 		return nil, err
 	}
+	if !in.Enabled {
+		return nil, oauth.Refuse(oauth.RealmDisabled, "")
+	}
 	form, err := web.ParseForm(w, r)
 	if err != nil {
 		return nil, err

@@ -216,7 +216,7 @@ func (j *Journey) enter(w http.ResponseWriter, r *http.Request, v *Visit) error 
 	before := v.Session
 	same := before != nil && before.UserID == s.UserID
 	if same { // proved once more: the session goes on, its cookie is new (S-42)
-		s.ID, s.StartedAt = before.ID, before.StartedAt
+		s.ID, s.StartedAt, s.RememberMe = before.ID, before.StartedAt, before.RememberMe
 	}
 	err := j.Store.Authenticate(ctx, store.Authentication{RequestID: v.Request.ID, BrowserHash: v.Browser.Hash, NewBrowserHash: browser.Hash, Session: s, Existing: same,
 		From: v.Request.State, Gates: store.Gates{RealmID: v.Realm.ID, UserID: v.User.ID, UserGate: v.User.Gate}})

@@ -2,8 +2,10 @@ package provider_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 	"testing"
 	"time"
 
@@ -180,4 +182,124 @@ func mustJSON(t *testing.T, v any) []byte {
 		t.Fatal(err)
 	}
 	return b
+}
+
+// H5: however somebody spells an account, it is one account.
+func TestH5SpellingsShareOneCounter(t *testing.T) {
+	s := start(t, nil)
+	s.change(func(r *realm.Realm) {
+		r.BruteForce.Protected, r.BruteForce.FailureFactor, r.BruteForce.QuickLoginCheckMillis = true, 4, 0
+	})
+	try := func(name, pw string) answer {
+		return s.token("lenient", url.Values{"grant_type": {"password"}, "username": {name}, "password": {pw}})
+	}
+	for _, name := range []string{"alice", "ALICE", " alice ", "Alice@Example.com"} {
+		wantError(t, try(name, "wrong"), 400, "invalid_grant", "Invalid user credentials")
+	}
+	for _, name := range []string{"alice", "alice@example.com"} {
+		wantError(t, try(name, alicesPass), 400, "invalid_grant", "Invalid user credentials")
+	}
+}
+
+// Tries for nobody are written too (S-82), lock nobody out and fill no disk.
+func TestTriesForNobodyAreCountedAndBounded(t *testing.T) {
+	s := start(t, nil)
+	s.change(func(r *realm.Realm) { r.BruteForce.Protected, r.BruteForce.FailureFactor = true, 1 })
+	in, err := s.store.RealmByName(t.Context(), "lenient")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := func() (n, tries int) {
+		for i := range 256 {
+			f, err := s.store.FailedLogins(t.Context(), in.ID, fmt.Sprintf("nobody-%02x", i))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if f.Count > 0 {
+				n, tries = n+1, tries+f.Count
+			}
+		}
+		return n, tries
+	}
+	const names = 600
+	for i := range names {
+		if err := s.store.CountNobody(t.Context(), in.ID, fmt.Sprint("nobody", i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n, tries := rows(); tries != names || n < 128 {
+		t.Errorf("%d tries in %d rows", tries, n)
+	}
+	for range 3 {
+		wantError(t, s.token("lenient", url.Values{"grant_type": {"password"}, "username": {"nobody"}, "password": {"x"}}), 400, "invalid_grant", "Invalid user credentials")
+	}
+	if _, tries := rows(); tries != names+3 {
+		t.Errorf("%d tries, want %d: the password grant counts none for nobody", tries, names+3)
+	}
+}
+
+// use.refresh.tokens: a client that wants none gets none, and its session ends like any other.
+func TestAClientWithoutRefreshTokens(t *testing.T) {
+	s := start(t, nil)
+	s.admin(t, http.MethodPut, "clients/"+s.clientID(t), map[string]any{"clientId": "app", "attributes": map[string]string{"use.refresh.tokens": "false"}})
+	b := s.browser()
+	tokens := s.exchange("lenient", s.code(b, "lenient", nil))
+	if tokens.text("refresh_token") != "" || tokens.json["refresh_expires_in"] != 0.0 || tokens.text("access_token") == "" || tokens.text("session_state") == "" {
+		t.Errorf("%s", tokens.body)
+	}
+	s.get(b, s.oidc("lenient", "logout")+"?"+url.Values{"id_token_hint": {tokens.text("id_token")}}.Encode())
+	if a := s.get(s.browser(), s.oidc("lenient", "userinfo"), "Authorization", "Bearer "+tokens.text("access_token")); a.status != 401 {
+		t.Errorf("after the logout: %d", a.status)
+	}
+}
+
+// Whoever is remembered and proves themselves once more stays remembered.
+func TestReauthenticationKeepsRememberMe(t *testing.T) {
+	s := start(t, nil)
+	s.change(func(r *realm.Realm) { r.RememberMe = true })
+	b := s.browser()
+	first := s.get(b, s.authURL("lenient", nil))
+	s.send(b, http.MethodPost, formAction(t, first), url.Values{"username": {"alice"}, "password": {alicesPass}, "rememberMe": {"on"}})
+	again := s.get(b, s.authURL("lenient", url.Values{"prompt": {"login"}}))
+	done := s.send(b, http.MethodPost, formAction(t, again), url.Values{"password": {alicesPass}})
+	for _, ck := range (&http.Response{Header: done.header}).Cookies() {
+		if ck.Name == "KEYCLOAK_IDENTITY" && ck.MaxAge <= 0 {
+			t.Errorf("the cookie ends with the browser: %v", ck)
+		}
+	}
+}
+
+// S-42: a browser is another one after a logout. A login that it had only begun
+// goes on; what somebody had proved in it does not.
+func TestS42LogoutRenewsTheBrowser(t *testing.T) {
+	s := start(t, nil)
+	b := s.browser()
+	begun := formAction(t, s.get(b, s.authURL("lenient", nil)))
+	tokens := s.exchange("lenient", s.code(b, "lenient", nil))
+	out := s.get(b, s.oidc("lenient", "logout")+"?"+url.Values{"id_token_hint": {tokens.text("id_token")}}.Encode())
+	values := map[string]string{}
+	for _, ck := range (&http.Response{Header: out.header}).Cookies() {
+		values[ck.Name] = ck.Value
+	}
+	if values["AUTH_SESSION_ID"] == "" || values["KEYCLOAK_IDENTITY"] != "" || values["KEYCLOAK_SESSION"] != "" {
+		t.Errorf("cookies: %v", values)
+	}
+	page := s.send(b, http.MethodPost, begun, url.Values{"username": {"alice"}, "password": {alicesPass}})
+	if page.status != 200 || !strings.Contains(page.body, "kc-form-login") { // its form token is of the old browser: shown anew
+		t.Fatalf("a login that was begun: %d %s", page.status, page.body)
+	}
+	if done := s.send(b, http.MethodPost, formAction(t, page), url.Values{"username": {"alice"}, "password": {alicesPass}}); done.status != 302 {
+		t.Errorf("%d %s", done.status, done.body)
+	}
+
+	s.admin(t, http.MethodPut, "users/"+s.userID(t, "alice"), map[string]any{"requiredActions": []string{"UPDATE_PASSWORD"}})
+	two := s.browser()
+	proved := s.send(two, http.MethodPost, formAction(t, s.get(two, s.authURL("lenient", nil))), url.Values{"username": {"alice"}, "password": {alicesPass}})
+	if proved.status != 302 || !strings.Contains(proved.location.Path, "required-action") {
+		t.Fatalf("%d %v", proved.status, proved.location)
+	}
+	s.get(two, s.oidc("lenient", "logout")+"?"+url.Values{"id_token_hint": {tokens.text("id_token")}}.Encode())
+	if after := s.get(two, proved.location.String()); after.status != 400 {
+		t.Errorf("what was proved before the logout goes on: %d", after.status)
+	}
 }

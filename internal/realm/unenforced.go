@@ -11,7 +11,15 @@ import (
 // such a setting affects is refused (fail closed), unless an administrator has
 // accepted the path by name: attribute latchkey.accept.weaker, separated by "##".
 func Unenforced(r *Realm, c *Client, u *User, credentials []string) string {
-	for _, path := range unenforced(r, c, u, credentials) {
+	return notAccepted(r, unenforced(r, c, u, credentials))
+}
+
+// UnenforcedForService is Unenforced for a client that gets tokens for itself: it
+// looks at how the tokens have to be bound, and at no login.
+func UnenforcedForService(r *Realm, c *Client) string { return notAccepted(r, bindings(c)) }
+
+func notAccepted(r *Realm, paths []string) string {
+	for _, path := range paths {
 		if !slices.Contains(Accepted(r), path) {
 			return path
 		}
@@ -49,11 +57,43 @@ func ClientUnenforced(c *Client) []string {
 	if c.ConsentRequired {
 		paths = append(paths, "clients["+c.ClientID+"].consentRequired")
 	}
+	paths = append(paths, bindings(c)...)
+	paths = append(paths, requests(c)...)
 	var overrides map[string]string
 	if raw, ok := c.Extra["authenticationFlowBindingOverrides"]; ok && (json.Unmarshal(raw, &overrides) != nil || len(overrides) > 0) {
 		paths = append(paths, "clients["+c.ClientID+"].authenticationFlowBindingOverrides")
 	}
 	return paths
+}
+
+// bindings: tokens of this client must be of use to nobody else. Plain bearer
+// tokens would be.
+func bindings(c *Client) []string {
+	var paths []string
+	for _, name := range []string{"dpop.bound.access.tokens", "tls.client.certificate.bound.access.tokens"} {
+		if c.Attributes[name] == "true" {
+			paths = append(paths, attributePath(c, name))
+		}
+	}
+	return paths
+}
+
+// requests: how this client's authorization requests have to come, and how well
+// its users have to prove themselves.
+func requests(c *Client) []string {
+	var paths []string
+	for name, harmless := range map[string][]string{"require.pushed.authorization.requests": {"", "false"}, "request.object.required": {"", "not required"},
+		"minimum.acr.value": {"", "0"}} {
+		if !slices.Contains(harmless, c.Attributes[name]) {
+			paths = append(paths, attributePath(c, name))
+		}
+	}
+	slices.Sort(paths)
+	return paths
+}
+
+func attributePath(c *Client, name string) string {
+	return "clients[" + c.ClientID + "].attributes[" + name + "]"
 }
 
 // RealmUnenforced gives the paths of a realm's own settings that refuse logins.
@@ -74,13 +114,39 @@ func extraUnenforced(r *Realm) []string {
 	if r.PasswordPolicy != "" {
 		paths = append(paths, "passwordPolicy")
 	}
-	for _, binding := range []struct{ member, builtin string }{{"browserFlow", "browser"}, {"directGrantFlow", "direct grant"}} {
+	if clientPolicies(r) {
+		paths = append(paths, "clientPolicies")
+	}
+	for _, binding := range []struct{ member, builtin string }{{"browserFlow", "browser"}, {"directGrantFlow", "direct grant"}, {"clientAuthenticationFlow", "clients"}} {
 		var alias string
 		if raw, ok := r.Extra[binding.member]; ok && (json.Unmarshal(raw, &alias) != nil || alias != binding.builtin) {
 			paths = append(paths, binding.member)
 		}
 	}
 	return append(paths, changedFlows(r)...)
+}
+
+// clientPolicies: policies of the realm's own ask of clients what this server does
+// not ask for (H9).
+func clientPolicies(r *Realm) bool {
+	var sent struct {
+		Policies []struct {
+			Enabled *bool `json:"enabled"`
+		} `json:"policies"`
+	}
+	raw, ok := r.Extra["clientPolicies"]
+	if !ok {
+		return false
+	}
+	if json.Unmarshal(raw, &sent) != nil {
+		return true
+	}
+	for _, p := range sent.Policies {
+		if p.Enabled == nil || *p.Enabled {
+			return true
+		}
+	}
+	return false
 }
 
 // changedFlows: a built-in flow in which something more than the password is

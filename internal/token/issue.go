@@ -169,8 +169,8 @@ func (i *Issuer) make(ctx context.Context, g Grant, family *realm.RefreshFamily)
 			return nil, err
 		}
 	}
-	if family == nil {
-		return out, nil
+	if family == nil || g.Client.Attributes["use.refresh.tokens"] == "false" {
+		return out, nil // the family is kept all the same: it is what the session gave out
 	}
 	out.RefreshExpiresIn = int64(family.ExpiresAt.Sub(now).Round(time.Second) / time.Second)
 	out.RefreshToken, err = i.refreshToken(ctx, g, family)

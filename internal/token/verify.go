@@ -70,6 +70,9 @@ func (i *Issuer) notRevoked(ctx context.Context, r *realm.Realm, t *jose.Token) 
 // there and as old as it may be. Reasons: TokenInvalid, TokenSessionGone,
 // TokenUserDisabled.
 func (i *Issuer) Alive(ctx context.Context, r *realm.Realm, t *jose.Token) (*Access, error) {
+	if !r.Enabled { // C6: what a realm gave out goes with it
+		return nil, oauth.Refuse(oauth.TokenInvalid, "realm disabled")
+	}
 	a := &Access{Token: t}
 	var err error
 	if a.Client, err = i.Store.ClientByClientID(ctx, r.ID, t.Text("azp")); err != nil {
