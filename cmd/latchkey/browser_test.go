@@ -144,6 +144,8 @@ func TestPicturesOfTheLogin(t *testing.T) {
 			picture(t, tab, "protected-"+name)
 			visit(t, tab, d.Issuer+"/protocol/openid-connect/auth?response_type=code&client_id="+d.ClientID+"&redirect_uri=http%3A%2F%2Flocalhost%3A5000%2Fwrong")
 			picture(t, tab, "error-"+name)
+			visit(t, tab, d.Issuer+"/protocol/openid-connect/registrations")
+			picture(t, tab, "registration-off-"+name)
 			visit(t, tab, d.Issuer+"/protocol/openid-connect/logout")
 			picture(t, tab, "logout-"+name)
 		}

@@ -97,6 +97,10 @@ func advice(reason oauth.Reason) string {
 		return "You may still be logged in. Go back to the application and log out again."
 	case oauth.UnenforcedPolicy:
 		return "The login is refused because it would be weaker than this realm asks for. An administrator finds the setting by the name above."
+	case oauth.RegistrationNotAllowed:
+		return "Nobody can make an account for themselves here. Whoever runs this login can make one for you."
+	case oauth.AuthRealmDisabled:
+		return "This login is switched off. Whoever runs it can say when it is back."
 	case oauth.HTTPSRequired:
 		return "Open the same address with https."
 	}
