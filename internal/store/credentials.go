@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"slices"
 	"strconv"
 
 	"github.com/latchkey-id/latchkey/internal/realm"
@@ -62,4 +63,55 @@ func (s *Store) swapPassword(ctx context.Context, tx *sql.Tx, realmID, userID st
 		return err
 	}
 	return s.insertCredential(ctx, tx, &realm.User{ID: userID, RealmID: realmID}, c)
+}
+
+// LabelCredential names one of a user's credentials.
+func (s *Store) LabelCredential(ctx context.Context, realmID, userID, id, label string) error {
+	return s.tx(ctx, func(tx *sql.Tx) error {
+		return must(ctx, tx, ErrNotFound, "UPDATE credentials SET label = $1 WHERE realm_id = $2 AND user_id = $3 AND id = $4", label, realmID, userID, id)
+	})
+}
+
+// DeleteCredential takes one way to log in away from a user. The gate is raised.
+func (s *Store) DeleteCredential(ctx context.Context, realmID, userID, id string) error {
+	return s.tx(ctx, func(tx *sql.Tx) error {
+		if err := must(ctx, tx, ErrNotFound, "DELETE FROM credentials WHERE realm_id = $1 AND user_id = $2 AND id = $3", realmID, userID, id); err != nil {
+			return err
+		}
+		return must(ctx, tx, ErrNotFound, "UPDATE users SET gate = gate + 1 WHERE realm_id = $1 AND id = $2", realmID, userID)
+	})
+}
+
+// MoveCredential puts one of a user's credentials behind another, or in front of
+// all when after is "".
+func (s *Store) MoveCredential(ctx context.Context, realmID, userID, id, after string) error {
+	return s.tx(ctx, func(tx *sql.Tx) error {
+		ids, err := list(ctx, tx, scanText, "SELECT id FROM credentials WHERE realm_id = $1 AND user_id = $2 ORDER BY priority, created_at, id", realmID, userID)
+		if err != nil {
+			return err
+		}
+		order, ok := reordered(ids, id, after)
+		if !ok {
+			return ErrNotFound
+		}
+		for i, one := range order {
+			if _, err := exec(ctx, tx, "UPDATE credentials SET priority = $1 WHERE realm_id = $2 AND user_id = $3 AND id = $4", 10*(i+1), realmID, userID, one); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// reordered is ids with one of them moved behind another; false when one is missing.
+func reordered(ids []string, id, after string) ([]string, bool) {
+	rest := slices.DeleteFunc(slices.Clone(ids), func(s string) bool { return s == id })
+	at := 0
+	if after != "" {
+		at = slices.Index(rest, after) + 1
+	}
+	if len(rest) == len(ids) || (after != "" && at == 0) {
+		return nil, false
+	}
+	return slices.Insert(rest, at, id), true
 }

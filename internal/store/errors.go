@@ -23,6 +23,7 @@ var (
 	ErrConflict  = errors.New("store: changed by somebody else") // the version is not the one that was read
 	ErrGateMoved = errors.New("store: user, client or session changed since it was read")
 	ErrUsed      = errors.New("store: used already")
+	ErrLoop      = errors.New("store: a group below itself")
 	ErrText      = errors.New("store: a text with a NUL byte or broken UTF-8 is not kept")
 
 	// ErrUnavailable: the database does not answer, or not in time. What was to be

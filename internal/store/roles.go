@@ -89,9 +89,14 @@ func (s *Store) readRoles(ctx context.Context, realmID string) (*RoleTable, erro
 	return t, err
 }
 
-// CreateRole adds a role.
-func (s *Store) CreateRole(ctx context.Context, r *realm.Role) error {
-	return s.change(ctx, r.RealmID, func(tx *sql.Tx) error { return insertRole(ctx, tx, r) })
+// CreateRole adds a role that contains the children (ids of roles of its realm).
+func (s *Store) CreateRole(ctx context.Context, r *realm.Role, children ...string) error {
+	return s.change(ctx, r.RealmID, func(tx *sql.Tx) error {
+		if err := insertRole(ctx, tx, r); err != nil {
+			return err
+		}
+		return link(ctx, tx, insertComposite, []any{r.RealmID, r.ID}, children)
+	})
 }
 
 // UpdateRole writes a role's name and document back.
@@ -107,26 +112,53 @@ func (s *Store) UpdateRole(ctx context.Context, r *realm.Role) error {
 	})
 }
 
-// DeleteRole deletes a role. Whoever had it loses it: their gates are raised.
+// DeleteRole deletes a role. Whoever had it loses it, directly, by a group or by
+// a role that contained it: their gates are raised.
 func (s *Store) DeleteRole(ctx context.Context, realmID, id string) error {
 	return s.change(ctx, realmID, func(tx *sql.Tx) error {
 		// Whoever is given the role meanwhile waits for this lock, and finds no role.
 		if _, err := one(ctx, tx, scanInt, "SELECT 1 FROM roles WHERE realm_id = $1 AND id = $2"+s.d.exclusive, realmID, id); err != nil {
 			return err
 		}
-		if _, err := exec(ctx, tx, "UPDATE users SET gate = gate + 1 WHERE realm_id = $1 AND id IN (SELECT user_id FROM user_roles WHERE role_id = $2)", realmID, id); err != nil {
+		if err := raiseHolders(ctx, tx, realmID, id); err != nil {
 			return err
 		}
 		return must(ctx, tx, ErrNotFound, "DELETE FROM roles WHERE realm_id = $1 AND id = $2", realmID, id)
 	})
 }
 
-// SetComposites adds roles to a composite role and takes others out.
+// raiseHolders raises the gates of everybody who has a role in any way.
+func raiseHolders(ctx context.Context, tx *sql.Tx, realmID, roleID string) error {
+	_, err := exec(ctx, tx, `WITH RECURSIVE above (id) AS (SELECT id FROM roles WHERE realm_id = $1 AND id = $2
+			UNION SELECT c.role_id FROM role_composites c JOIN above ON c.child_id = above.id),
+		giving (id) AS (SELECT gr.group_id FROM group_roles gr JOIN above ON gr.role_id = above.id
+			UNION SELECT g.id FROM realm_groups g JOIN giving ON g.parent_id = giving.id)
+		UPDATE users SET gate = gate + 1 WHERE realm_id = $1 AND (id IN (SELECT ur.user_id FROM user_roles ur JOIN above ON ur.role_id = above.id)
+			OR id IN (SELECT m.user_id FROM memberships m JOIN giving ON m.group_id = giving.id))`, realmID, roleID)
+	return err
+}
+
+// insertComposite puts a role ($3) into another ($2), both of one realm ($1).
+const insertComposite = `INSERT INTO role_composites (role_id, child_id) SELECT p.id, c.id FROM roles p JOIN roles c ON c.realm_id = p.realm_id
+	WHERE p.realm_id = $1 AND p.id = $2 AND c.id = $3 ON CONFLICT DO NOTHING`
+
+// SetComposites adds roles to a composite role and takes others out; whoever has
+// it loses those, and has the gate raised. Roles of another realm are left out.
 func (s *Store) SetComposites(ctx context.Context, realmID, roleID string, add, remove []string) error {
 	return s.change(ctx, realmID, func(tx *sql.Tx) error {
-		if err := link(ctx, tx, "INSERT INTO role_composites (role_id, child_id) VALUES ($1, $2) ON CONFLICT DO NOTHING", []any{roleID}, add); err != nil {
+		if len(remove) > 0 {
+			if err := raiseHolders(ctx, tx, realmID, roleID); err != nil {
+				return err
+			}
+		}
+		if err := link(ctx, tx, insertComposite, []any{realmID, roleID}, add); err != nil {
 			return err
 		}
-		return link(ctx, tx, "DELETE FROM role_composites WHERE role_id = $1 AND child_id = $2", []any{roleID}, remove)
+		return link(ctx, tx, "DELETE FROM role_composites WHERE role_id IN (SELECT id FROM roles WHERE realm_id = $1 AND id = $2) AND child_id = $3", []any{realmID, roleID}, remove)
 	})
+}
+
+// RoleUsers gives the users that have a role directly, by username. limit -1 is no limit.
+func (s *Store) RoleUsers(ctx context.Context, realmID, roleID string, first, limit int) ([]*realm.User, error) {
+	return s.someUsers(ctx, "id IN (SELECT user_id FROM user_roles WHERE role_id = $2)", realmID, roleID, first, limit)
 }

@@ -90,6 +90,101 @@ func insertScopeRoles(ctx context.Context, tx *sql.Tx, a *Aggregate) error {
 	return nil
 }
 
+// CreateClientScope adds a client scope.
+func (s *Store) CreateClientScope(ctx context.Context, sc *realm.ClientScope) error {
+	return s.change(ctx, sc.RealmID, func(tx *sql.Tx) error { return insertScope(ctx, tx, sc) })
+}
+
+// UpdateClientScope writes a client scope back when its version is the one that
+// was read (ErrConflict). The gates of the clients that have it are raised.
+func (s *Store) UpdateClientScope(ctx context.Context, sc *realm.ClientScope) error {
+	doc, err := scopeDoc(sc)
+	if err != nil {
+		return err
+	}
+	return s.change(ctx, sc.RealmID, func(tx *sql.Tx) error {
+		err := must(ctx, tx, ErrConflict, "UPDATE client_scopes SET name = $1, doc = $2, version = version + 1 WHERE realm_id = $3 AND id = $4 AND version = $5",
+			sc.Name, doc, sc.RealmID, sc.ID, sc.Version)
+		if err != nil {
+			return conflict(err, "scope", sc.Name)
+		}
+		return raiseClients(ctx, tx, sc.RealmID, sc.ID)
+	})
+}
+
+// raiseClients raises the gates of a client, or of the clients that have a scope.
+func raiseClients(ctx context.Context, tx *sql.Tx, realmID, ownerID string) error {
+	_, err := exec(ctx, tx, `UPDATE clients SET gate = gate + 1 WHERE realm_id = $1
+		AND (id = $2 OR id IN (SELECT client_id FROM client_scope_links WHERE scope_id = $2))`, realmID, ownerID)
+	return err
+}
+
+// DeleteClientScope deletes a client scope; the gates of the clients that have it
+// are raised.
+func (s *Store) DeleteClientScope(ctx context.Context, realmID, id string) error {
+	return s.change(ctx, realmID, func(tx *sql.Tx) error {
+		if err := raiseClients(ctx, tx, realmID, id); err != nil {
+			return err
+		}
+		if _, err := exec(ctx, tx, "DELETE FROM scope_roles WHERE realm_id = $1 AND owner_id = $2", realmID, id); err != nil {
+			return err
+		}
+		return must(ctx, tx, ErrNotFound, "DELETE FROM client_scopes WHERE realm_id = $1 AND id = $2", realmID, id)
+	})
+}
+
+// SetRealmScope makes a client scope one that new clients get, as a default or as
+// an optional one, or no longer.
+func (s *Store) SetRealmScope(ctx context.Context, realmID, scopeID string, optional, on bool) error {
+	return s.change(ctx, realmID, func(tx *sql.Tx) error {
+		if !on {
+			_, err := exec(ctx, tx, "DELETE FROM realm_scopes WHERE realm_id = $1 AND scope_id = $2 AND optional = $3", realmID, scopeID, optional)
+			return err
+		}
+		_, err := exec(ctx, tx, `INSERT INTO realm_scopes (realm_id, scope_id, optional, position)
+			SELECT realm_id, id, $3, (SELECT count(*) FROM realm_scopes WHERE realm_id = $1) FROM client_scopes WHERE realm_id = $1 AND id = $2
+			ON CONFLICT (realm_id, scope_id) DO UPDATE SET optional = excluded.optional`, realmID, scopeID, optional)
+		return err
+	})
+}
+
+// SetClientScope gives a client a scope, as a default or as an optional one, or
+// takes it away. The client's gate is raised.
+func (s *Store) SetClientScope(ctx context.Context, realmID, clientID, scopeID string, optional, on bool) error {
+	return s.change(ctx, realmID, func(tx *sql.Tx) error {
+		if err := raiseClients(ctx, tx, realmID, clientID); err != nil {
+			return err
+		}
+		if !on {
+			_, err := exec(ctx, tx, `DELETE FROM client_scope_links WHERE client_id IN (SELECT id FROM clients WHERE realm_id = $1 AND id = $2)
+				AND scope_id = $3 AND optional = $4`, realmID, clientID, scopeID, optional)
+			return err
+		}
+		_, err := exec(ctx, tx, `INSERT INTO client_scope_links (client_id, scope_id, optional, position)
+			SELECT c.id, s.id, $4, (SELECT count(*) FROM client_scope_links WHERE client_id = $2) FROM clients c JOIN client_scopes s ON s.realm_id = c.realm_id
+			WHERE c.realm_id = $1 AND c.id = $2 AND s.id = $3 ON CONFLICT (client_id, scope_id) DO NOTHING`, realmID, clientID, scopeID, optional)
+		return err
+	})
+}
+
+// SetScopeRoles adds roles to what a client scope or a client (ownerID) is limited
+// to and takes others away; then the clients' gates are raised. Roles of another
+// realm are left out.
+func (s *Store) SetScopeRoles(ctx context.Context, realmID, ownerID string, add, remove []string) error {
+	return s.change(ctx, realmID, func(tx *sql.Tx) error {
+		if len(remove) > 0 {
+			if err := raiseClients(ctx, tx, realmID, ownerID); err != nil {
+				return err
+			}
+		}
+		if err := link(ctx, tx, `INSERT INTO scope_roles (realm_id, owner_id, role_id) SELECT realm_id, $2, id FROM roles WHERE realm_id = $1 AND id = $3
+			ON CONFLICT DO NOTHING`, []any{realmID, ownerID}, add); err != nil {
+			return err
+		}
+		return link(ctx, tx, "DELETE FROM scope_roles WHERE realm_id = $1 AND owner_id = $2 AND role_id = $3", []any{realmID, ownerID}, remove)
+	})
+}
+
 // link runs one insert for each id, which is the last argument.
 func link(ctx context.Context, tx *sql.Tx, query string, args []any, ids []string) error {
 	for _, id := range ids {

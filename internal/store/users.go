@@ -217,6 +217,23 @@ func (s *Store) Users(ctx context.Context, realmID string, f UserFilter) ([]*rea
 	return found, nil
 }
 
+// someUsers gives users of a realm by username; condition says which, of $2.
+func (s *Store) someUsers(ctx context.Context, condition, realmID, arg string, first, limit int) ([]*realm.User, error) {
+	if limit < 0 {
+		limit = 1 << 30
+	}
+	found, err := list(ctx, s.read, scanUser, selectUser+"WHERE realm_id = $1 AND "+condition+" ORDER BY username LIMIT $3 OFFSET $4", realmID, arg, limit, first)
+	if err != nil {
+		return nil, err
+	}
+	for _, u := range found {
+		if err := s.attributes(ctx, u); err != nil {
+			return nil, err
+		}
+	}
+	return found, nil
+}
+
 // CountUsers counts what Users would give without a limit.
 func (s *Store) CountUsers(ctx context.Context, realmID string, f UserFilter) (int, error) {
 	where, args := f.where(realmID)
