@@ -48,8 +48,11 @@ type call struct {
 	realm  *realm.Realm // nil for the list of realms
 	path   map[string]string
 	query  url.Values
-	can    func(roles ...string) bool
+	can    func(roles ...string) bool                   // in the realm of the path
+	canIn  func(realmName string, roles ...string) bool // in another one: master's clients hold rights over every realm
 	sees   func(realmName string) bool
+	server bool   // an administrator of the whole server
+	from   string // the realm of the caller
 }
 
 // route is a row of the table. Pattern parts in braces are names. Any of the
@@ -62,7 +65,8 @@ type route struct {
 
 // routes is the whole API.
 func routes() []route {
-	return slices.Concat(realmRoutes(), keyRoutes(), clientRoutes(), userRoutes(), roleRoutes())
+	return slices.Concat(serverRoutes(), realmRoutes(), keyRoutes(), clientRoutes(), mapperRoutes(), scopeRoutes(), userRoutes(), credentialRoutes(), sessionRoutes(),
+		groupRoutes(), mappingRoutes(), roleRoutes())
 }
 
 // Mount registers the API.
@@ -82,13 +86,10 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request) error {
 	}
 	rt, path, known := find(routes(), method, parts)
 	switch {
-	case !known && len(parts) > 2:
-		if _, _, err := a.bearer(&call{r: r, w: w, origin: a.Origin(r)}); err != nil {
-			return err // what is there is nobody's business without a token
-		}
-		return notFound("HTTP 404 Not Found")
-	case !known:
+	case !known && (parts[0] != "realms" || len(parts) < 2):
 		return refusal{http.StatusNotFound, "Unable to find matching target resource method", false}
+	case !known: // who may not come in does not learn which paths there are
+		rt, path = &route{run: nothing}, map[string]string{"realm": unescaped(parts[1])}
 	case rt == nil:
 		return refusal{http.StatusMethodNotAllowed, "HTTP 405 Method Not Allowed", false}
 	}
@@ -98,6 +99,16 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request) error {
 	}
 	w.Header().Set("Cache-Control", "no-cache")
 	return rt.run(a, c)
+}
+
+func nothing(*API, *call) error { return notFound("HTTP 404 Not Found") }
+
+func unescaped(part string) string {
+	s, err := url.PathUnescape(part)
+	if err != nil {
+		return part
+	}
+	return s
 }
 
 // find gives the route of a path; known is false when no method has the path.
@@ -115,19 +126,24 @@ func find(table []route, method string, parts []string) (rt *route, path map[str
 	return nil, nil, known
 }
 
+// match compares a path with a pattern. {name...} at the end takes all the rest.
 func match(pattern string, parts []string) (map[string]string, bool) {
 	want := strings.Split(pattern, "/")
-	if len(want) != len(parts) {
+	rest := strings.HasSuffix(pattern, "...}")
+	if len(want) > len(parts) || (!rest && len(want) < len(parts)) {
 		return nil, false
 	}
 	got := map[string]string{}
 	for i, w := range want {
 		part, err := url.PathUnescape(parts[i])
+		if rest && i == len(want)-1 {
+			part, err = url.PathUnescape(strings.Join(parts[i:], "/"))
+		}
 		if err != nil {
 			return nil, false
 		}
 		if name, ok := strings.CutPrefix(w, "{"); ok {
-			got[strings.TrimSuffix(name, "}")] = part
+			got[strings.TrimSuffix(strings.TrimSuffix(name, "}"), "...")] = part
 		} else if w != part {
 			return nil, false
 		}
@@ -170,6 +186,9 @@ func (a *API) admit(c *call, rt *route) error {
 	}
 	c.sees = func(realmName string) bool { return holds(in.Name, roles, realmName) }
 	c.can = func(any ...string) bool { return may(in.Name, roles, name, any) }
+	c.canIn = func(realmName string, any ...string) bool { return may(in.Name, roles, realmName, any) }
+	c.from = in.Name
+	c.server = in.Name == manage.Master && slices.Contains(roles.Realm, adminRole)
 	if err := web.AllowOrigin(c.w, c.r, token.WebOrigins(access.Client)); err != nil {
 		return err
 	}
@@ -190,21 +209,25 @@ func (a *API) admit(c *call, rt *route) error {
 	return nil
 }
 
+const adminRole = "admin"
+
 // may: administrators of master may everything; others what the roles of the
-// realm's own management client say.
+// realm's own management client say. Who may make realms is said by master alone.
 func may(tokenRealm string, have token.Roles, target string, any []string) bool {
-	if tokenRealm == manage.Master && slices.Contains(have.Realm, "admin") {
+	if tokenRealm == manage.Master && slices.Contains(have.Realm, adminRole) {
 		return true
 	}
-	if tokenRealm == manage.Master && slices.Contains(any, "create-realm") {
-		return slices.Contains(have.Realm, "create-realm")
+	if slices.Contains(any, createRealmRole) {
+		return tokenRealm == manage.Master && slices.Contains(have.Realm, createRealmRole)
 	}
 	mine := have.Client[managementClient(tokenRealm, target)]
 	return slices.ContainsFunc(any, func(role string) bool { return slices.Contains(mine, role) })
 }
 
+const createRealmRole = "create-realm"
+
 func holds(tokenRealm string, have token.Roles, target string) bool {
-	if tokenRealm == manage.Master && slices.Contains(have.Realm, "admin") {
+	if tokenRealm == manage.Master && slices.Contains(have.Realm, adminRole) {
 		return true
 	}
 	return (tokenRealm == target || tokenRealm == manage.Master) && len(have.Client[managementClient(tokenRealm, target)]) > 0
@@ -265,6 +288,9 @@ func answer(err error) (int, any) {
 			return e.status, map[string]string{"errorMessage": e.text}
 		}
 		return plain(e.status, e.text)
+	}
+	if e, ok := errors.AsType[oauthError](err); ok {
+		return e.status, map[string]string{"error": e.code, "error_description": e.description}
 	}
 	if e, ok := errors.AsType[*store.ConflictError](err); ok {
 		return http.StatusConflict, map[string]string{"errorMessage": conflictText(e)}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/latchkey-id/latchkey/internal/realm"
 	"github.com/latchkey-id/latchkey/internal/rep"
@@ -23,8 +24,7 @@ func clientRoutes() []route {
 		{http.MethodGet, "realms/{realm}/clients/{client}/client-secret", view, (*API).showSecret},
 		{http.MethodPost, "realms/{realm}/clients/{client}/client-secret", edit, (*API).newSecret},
 		{http.MethodGet, "realms/{realm}/clients/{client}/service-account-user", view, (*API).serviceAccount},
-		{http.MethodGet, "realms/{realm}/clients/{client}/roles", view, (*API).listClientRoles},
-		{http.MethodGet, "realms/{realm}/clients/{client}/roles/{role}", view, (*API).showClientRole},
+		{http.MethodGet, "realms/{realm}/clients/{client}/client-secret/rotated", view, (*API).showRotated},
 	}
 }
 
@@ -51,11 +51,18 @@ func (c *call) page(most int) (first, limit int, err error) {
 }
 
 func (a *API) listClients(c *call) error {
-	first, limit, err := c.page(0)
+	if q := c.query.Get("q"); q != "" {
+		name, _, _ := strings.Cut(q, ":")
+		return refuseAttributes(name)
+	}
+	first, limit, err := c.page(most)
 	if err != nil {
 		return err
 	}
-	found, err := a.Store.Clients(c.ctx(), c.realm.ID, store.ClientFilter{ClientID: c.query.Get("clientId"), Search: c.query.Get("search") == "true", First: first, Max: max(limit, 0)})
+	if limit < 0 {
+		limit = most
+	}
+	found, err := a.Store.Clients(c.ctx(), c.realm.ID, store.ClientFilter{ClientID: c.query.Get("clientId"), Search: c.query.Get("search") == "true", First: first, Max: min(limit, most)})
 	if err != nil {
 		return err
 	}
@@ -70,13 +77,19 @@ func (a *API) listClients(c *call) error {
 	return c.json(out)
 }
 
-// encodeClient shows the secret to whoever may change it.
+// refuseAttributes: attributes are no columns, and Keycloak allows none in a search
+// unless it is told.
+func refuseAttributes(name string) error {
+	return oauthError{http.StatusBadRequest, "invalid_request", "Attributes [" + name + "] not allowed for search"}
+}
+
+// encodeClient shows the secret to whoever may change the client: to know it is to
+// be its service account.
 func (a *API) encodeClient(c *call, cl *realm.Client) (json.RawMessage, error) {
-	canEdit := c.can("manage-clients")
-	secret := ""
-	if canEdit && !cl.Public && !cl.BearerOnly {
-		s, err := a.Store.ClientSecret(c.ctx(), c.realm.ID, cl.ID)
-		if err != nil && !errors.Is(err, store.ErrNotFound) {
+	canEdit, secret := c.can("manage-clients"), ""
+	if canEdit && !cl.Public {
+		s, err := a.knownSecret(c, cl)
+		if err != nil {
 			return nil, err
 		}
 		secret = s
@@ -84,9 +97,36 @@ func (a *API) encodeClient(c *call, cl *realm.Client) (json.RawMessage, error) {
 	return rep.EncodeClient(cl, secret, map[string]bool{"view": true, "configure": canEdit, "manage": canEdit})
 }
 
+// knownSecret gives a client's secret, "" when it has none or the caller may not
+// know it.
+func (a *API) knownSecret(c *call, cl *realm.Client) (string, error) {
+	if !c.can("manage-clients") {
+		return "", nil
+	}
+	err := a.withinService(c, cl)
+	if errors.Is(err, errForbidden) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	s, err := a.Store.ClientSecret(c.ctx(), c.realm.ID, cl.ID)
+	if errors.Is(err, store.ErrNotFound) {
+		return "", nil
+	}
+	return s, err
+}
+
 func (a *API) createClient(c *call) error {
 	b, err := c.body(maxBody)
 	if err != nil {
+		return err
+	}
+	sent := realm.Client{}
+	if _, err := rep.DecodeClient(b, &sent); err != nil {
+		return err
+	}
+	if err := mayName(c, sent.ClientID); err != nil {
 		return err
 	}
 	cl, err := a.Manage.CreateClient(c.ctx(), c.realm, b)
@@ -114,14 +154,22 @@ func (a *API) showClient(c *call) error {
 }
 
 func (a *API) updateClient(c *call) error {
-	if _, err := a.client(c); err != nil {
+	cl, err := a.manageableClient(c)
+	if err != nil {
 		return err
 	}
 	b, err := c.body(maxBody)
 	if err != nil {
 		return err
 	}
-	err = a.Manage.UpdateClient(c.ctx(), c.realm, c.path["client"], b)
+	sent := realm.Client{ClientID: cl.ClientID}
+	if _, err := rep.DecodeClient(b, &sent); err != nil {
+		return err
+	}
+	if err := mayName(c, sent.ClientID); err != nil {
+		return err
+	}
+	err = a.Manage.UpdateClient(c.ctx(), c.realm, cl.ID, b)
 	if errors.Is(err, store.ErrExists) {
 		return conflictOnPut{}
 	}
@@ -132,7 +180,11 @@ func (a *API) updateClient(c *call) error {
 }
 
 func (a *API) deleteClient(c *call) error {
-	if err := a.Store.DeleteClient(c.ctx(), c.realm.ID, c.path["client"]); err != nil {
+	cl, err := a.manageableClient(c)
+	if err != nil {
+		return err
+	}
+	if err := a.Store.DeleteClient(c.ctx(), c.realm.ID, cl.ID); err != nil {
 		return missing(err, noClient)
 	}
 	return c.noContent()
@@ -143,24 +195,30 @@ func (a *API) showSecret(c *call) error {
 	if err != nil {
 		return err
 	}
-	if !c.can("manage-clients") {
-		return c.json(map[string]string{"type": "secret"})
-	}
-	secret, err := a.Store.ClientSecret(c.ctx(), c.realm.ID, cl.ID)
-	if errors.Is(err, store.ErrNotFound) {
-		return c.json(map[string]string{"type": "secret"})
-	}
+	secret, err := a.knownSecret(c, cl)
 	if err != nil {
 		return err
+	}
+	if secret == "" {
+		return c.json(map[string]string{"type": "secret"})
 	}
 	return c.json(map[string]string{"type": "secret", "value": secret})
 }
 
-func (a *API) newSecret(c *call) error {
+// showRotated: a secret that was replaced is void at once, none is kept beside it.
+func (a *API) showRotated(c *call) error {
 	if _, err := a.client(c); err != nil {
 		return err
 	}
-	secret, err := a.Manage.NewClientSecret(c.ctx(), c.realm, c.path["client"])
+	return notFound("Client does not have a rotated secret")
+}
+
+func (a *API) newSecret(c *call) error {
+	cl, err := a.manageableClient(c)
+	if err != nil {
+		return err
+	}
+	secret, err := a.Manage.NewClientSecret(c.ctx(), c.realm, cl.ID)
 	if err != nil {
 		return err
 	}
@@ -190,3 +248,11 @@ func (a *API) serviceAccount(c *call) error {
 type conflictOnPut struct{}
 
 func (conflictOnPut) Error() string { return "Duplicate resource error" }
+
+// oauthError is an answer in OAuth's form.
+type oauthError struct {
+	status            int
+	code, description string
+}
+
+func (e oauthError) Error() string { return e.description }

@@ -16,8 +16,6 @@ func realmRoutes() []route {
 		{http.MethodGet, "realms/{realm}", []string{"view-realm", "manage-realm", "realm-admin"}, (*API).showRealm},
 		{http.MethodPut, "realms/{realm}", []string{"manage-realm"}, (*API).updateRealm},
 		{http.MethodDelete, "realms/{realm}", []string{"manage-realm"}, (*API).deleteRealm},
-		{http.MethodGet, "realms/{realm}/client-scopes", []string{"view-clients", "manage-clients"}, (*API).listScopes},
-		{http.MethodDelete, "realms/{realm}/sessions/{session}", []string{"manage-users"}, (*API).endSession},
 	}
 }
 
@@ -87,33 +85,6 @@ func (a *API) updateRealm(c *call) error {
 
 func (a *API) deleteRealm(c *call) error {
 	if err := a.Manage.DeleteRealm(c.ctx(), c.realm.Name); err != nil {
-		return err
-	}
-	return c.noContent()
-}
-
-func (a *API) listScopes(c *call) error {
-	all, err := a.Store.ClientScopes(c.ctx(), c.realm.ID)
-	if err != nil {
-		return err
-	}
-	out := []json.RawMessage{}
-	for _, s := range all {
-		raw, err := rep.EncodeClientScope(s)
-		if err != nil {
-			return err
-		}
-		out = append(out, raw)
-	}
-	return c.json(out)
-}
-
-func (a *API) endSession(c *call) error {
-	s, err := a.Store.Session(c.ctx(), c.realm.ID, c.path["session"])
-	if err != nil || !s.EndedAt.IsZero() {
-		return notFound("Sesssion not found") // three s, as Keycloak spells it
-	}
-	if err := a.Store.EndSession(c.ctx(), c.realm.ID, s.ID); err != nil {
 		return err
 	}
 	return c.noContent()

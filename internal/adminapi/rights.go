@@ -2,49 +2,71 @@ package adminapi
 
 import (
 	"encoding/json"
+	"errors"
+	"maps"
 	"slices"
 	"strings"
 
 	"github.com/latchkey-id/latchkey/internal/manage"
 	"github.com/latchkey-id/latchkey/internal/realm"
 	"github.com/latchkey-id/latchkey/internal/store"
+	"github.com/latchkey-id/latchkey/internal/token"
 )
 
 // within refuses roles that carry a right which the caller does not have:
 // otherwise whoever may manage users could make themselves administrator, by the
 // role itself, by a composite that contains it, or by a group (S-120).
 func (a *API) within(c *call, table *store.RoleTable, ids []string) error {
-	seen := map[string]bool{}
-	for queue := slices.Clone(ids); len(queue) > 0; {
-		id := queue[0]
-		queue = queue[1:]
-		r := table.ByID[id]
-		if seen[id] || r == nil {
-			continue
-		}
-		seen[id] = true
-		isRight, err := a.isRight(c, r)
-		if err != nil {
+	for id := range token.Expand(table, ids) {
+		if err := a.rightWithin(c, table.ByID[id]); err != nil {
 			return err
 		}
-		if isRight && !c.can(r.Name) {
-			return errForbidden
-		}
-		queue = append(queue, table.Composites[id]...)
 	}
 	return nil
 }
 
-// isRight reports whether a role lets its holder administer something.
-func (a *API) isRight(c *call, r *realm.Role) (bool, error) {
+// rightWithin looks at one role by itself. It is also asked about roles as they
+// are to be: a role that gets another name may become a right by it (CVE-2026-9796).
+func (a *API) rightWithin(c *call, r *realm.Role) error {
+	over, isRight, err := a.rightOver(c, r)
+	if err != nil {
+		return err
+	}
+	if isRight && !c.canIn(over, r.Name) {
+		return errForbidden
+	}
+	return nil
+}
+
+// rightOver gives the realm that a role lets its holder administer.
+func (a *API) rightOver(c *call, r *realm.Role) (realmName string, isRight bool, err error) {
 	if r.ClientID == "" {
-		return c.realm.Name == manage.Master && (r.Name == "admin" || r.Name == "create-realm"), nil
+		return c.realm.Name, c.realm.Name == manage.Master && (r.Name == adminRole || r.Name == createRealmRole), nil
 	}
 	cl, err := a.Store.ClientByID(c.ctx(), c.realm.ID, r.ClientID)
 	if err != nil {
-		return false, err
+		return "", false, err
 	}
-	return cl.ClientID == "realm-management" || (c.realm.Name == manage.Master && strings.HasSuffix(cl.ClientID, "-realm")), nil
+	realmName, isRight = administers(c.realm.Name, cl.ClientID)
+	return realmName, isRight, nil
+}
+
+// administers reports whether the roles of a client administer a realm, and which.
+func administers(realmName, clientID string) (target string, yes bool) {
+	if name, ok := strings.CutSuffix(clientID, "-realm"); ok && realmName == manage.Master {
+		return name, true
+	}
+	return realmName, clientID == "realm-management"
+}
+
+// mayName refuses a client_id whose roles would be rights. Clients of that name
+// come with their realm, and nobody but the server's administrator makes, renames
+// or deletes one: whoever gave another client that name would have its roles.
+func mayName(c *call, clientID string) error {
+	if _, yes := administers(c.realm.Name, clientID); yes && !c.server {
+		return errForbidden
+	}
+	return nil
 }
 
 // manageable gives the user of the path, if the caller has every right that this
@@ -58,21 +80,41 @@ func (a *API) manageable(c *call) (*realm.User, error) {
 	if err != nil {
 		return nil, err
 	}
-	var ids []string
-	for id := range have {
-		ids = append(ids, id)
-	}
-	return u, a.within(c, table, ids)
+	return u, a.within(c, table, slices.Collect(maps.Keys(have)))
 }
 
-// mayJoin looks at the groups of a new user: their roles are rights too.
-func (a *API) mayJoin(c *call, doc []byte) error {
-	var sent struct {
-		Groups []string `json:"groups"`
+// manageableClient gives the client of the path, if the caller has every right
+// that its service account has: who knows a client's secret is that account.
+func (a *API) manageableClient(c *call) (*realm.Client, error) {
+	cl, err := a.client(c)
+	if err != nil {
+		return nil, err
 	}
-	if json.Unmarshal(doc, &sent) != nil || len(sent.Groups) == 0 {
-		return nil // what does not parse is refused where it is read
+	if err := mayName(c, cl.ClientID); err != nil {
+		return nil, err
 	}
+	return cl, a.withinService(c, cl)
+}
+
+// withinService refuses a client whose service account has more rights than the caller.
+func (a *API) withinService(c *call, cl *realm.Client) error {
+	u, err := a.Store.ServiceAccountUser(c.ctx(), c.realm.ID, cl.ID)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	have, table, err := a.Issuer.Effective(c.ctx(), c.realm.ID, u.ID)
+	if err != nil {
+		return err
+	}
+	return a.within(c, table, slices.Collect(maps.Keys(have)))
+}
+
+// withinGroup refuses a group that gives rights which the caller does not have: by
+// its own roles, by those of the groups above it, and with whole by those below.
+func (a *API) withinGroup(c *call, id string, whole bool) error {
 	groups, err := a.Store.Groups(c.ctx(), c.realm.ID)
 	if err != nil {
 		return err
@@ -85,13 +127,59 @@ func (a *API) mayJoin(c *call, doc []byte) error {
 	if err != nil {
 		return err
 	}
+	around := chain(groups, id)
+	if whole {
+		around = append(around, under(groups, id)...)
+	}
 	var ids []string
+	for _, g := range around {
+		ids = append(ids, roles[g]...)
+	}
+	return a.within(c, table, ids)
+}
+
+// chain gives a group and all groups above it.
+func chain(groups []*realm.Group, id string) []string {
+	parents := map[string]string{}
 	for _, g := range groups {
-		for _, path := range sent.Groups { // a group gives the roles of those above it too
-			if path = "/" + strings.Trim(path, "/"); path == g.Path || strings.HasPrefix(path, g.Path+"/") {
-				ids = append(ids, roles[g.ID]...)
+		parents[g.ID] = g.ParentID
+	}
+	var out []string
+	for ; id != "" && !slices.Contains(out, id); id = parents[id] {
+		out = append(out, id)
+	}
+	return out
+}
+
+// under gives all groups below a group.
+func under(groups []*realm.Group, id string) []string {
+	out := []string{id}
+	for i := 0; i < len(out); i++ {
+		for _, g := range groups {
+			if g.ParentID == out[i] && !slices.Contains(out, g.ID) {
+				out = append(out, g.ID)
 			}
 		}
 	}
-	return a.within(c, table, ids)
+	return out[1:]
+}
+
+// mayJoin looks at the groups of a new user: their roles are rights too.
+func (a *API) mayJoin(c *call, doc []byte) error {
+	var sent struct {
+		Groups []string `json:"groups"`
+	}
+	if json.Unmarshal(doc, &sent) != nil || len(sent.Groups) == 0 {
+		return nil // what does not parse is refused where it is read
+	}
+	ids, err := a.Manage.GroupIDs(c.ctx(), c.realm, sent.Groups)
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		if err := a.withinGroup(c, id, false); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -1,8 +1,6 @@
 package adminapi
 
 import (
-	"encoding/json"
-	"errors"
 	"net/http"
 	"time"
 
@@ -20,6 +18,7 @@ func userRoutes() []route {
 		{http.MethodPost, "realms/{realm}/users", edit, (*API).createUser},
 		{http.MethodGet, "realms/{realm}/users/count", query, (*API).countUsers},
 		{http.MethodGet, "realms/{realm}/users/{user}", view, (*API).showUser},
+		{http.MethodPost, "realms/{realm}/users/{user}", edit, (*API).postUser},
 		{http.MethodPut, "realms/{realm}/users/{user}", edit, (*API).updateUser},
 		{http.MethodDelete, "realms/{realm}/users/{user}", edit, (*API).deleteUser},
 		{http.MethodPut, "realms/{realm}/users/{user}/reset-password", edit, (*API).resetPassword},
@@ -27,12 +26,6 @@ func userRoutes() []route {
 		{http.MethodDelete, "realms/{realm}/attack-detection/brute-force/users/{user}", edit, (*API).clearFailures},
 		{http.MethodDelete, "realms/{realm}/attack-detection/brute-force/users", edit, (*API).clearFailures},
 		{http.MethodPost, "realms/{realm}/users/{user}/logout", edit, (*API).logoutUser},
-		{http.MethodGet, "realms/{realm}/users/{user}/role-mappings/realm", view, (*API).listRealmMappings},
-		{http.MethodPost, "realms/{realm}/users/{user}/role-mappings/realm", edit, (*API).addMappings},
-		{http.MethodDelete, "realms/{realm}/users/{user}/role-mappings/realm", edit, (*API).removeMappings},
-		{http.MethodGet, "realms/{realm}/users/{user}/role-mappings/clients/{client}", view, (*API).listClientMappings},
-		{http.MethodPost, "realms/{realm}/users/{user}/role-mappings/clients/{client}", edit, (*API).addMappings},
-		{http.MethodDelete, "realms/{realm}/users/{user}/role-mappings/clients/{client}", edit, (*API).removeMappings},
 	}
 }
 
@@ -67,15 +60,7 @@ func (a *API) listUsers(c *call) error {
 	if err != nil {
 		return err
 	}
-	out := []json.RawMessage{}
-	for _, u := range found {
-		raw, err := rep.EncodeUser(u, c.userAccess())
-		if err != nil {
-			return err
-		}
-		out = append(out, raw)
-	}
-	return c.json(out)
+	return c.users(found, c.userAccess())
 }
 
 // userAccess drives what the admin console lets a person edit.
@@ -114,6 +99,14 @@ func (a *API) createUser(c *call) error {
 func (a *API) user(c *call) (*realm.User, error) {
 	u, err := a.Store.UserByID(c.ctx(), c.realm.ID, c.path["user"])
 	return u, missing(err, noUser)
+}
+
+// postUser: Keycloak looks for the user before it looks at the method.
+func (a *API) postUser(c *call) error {
+	if _, err := a.user(c); err != nil {
+		return err
+	}
+	return refusal{http.StatusMethodNotAllowed, "HTTP 405 Method Not Allowed", false}
 }
 
 func (a *API) showUser(c *call) error {
@@ -175,96 +168,6 @@ func (a *API) logoutUser(c *call) error {
 		return missing(err, noUser)
 	}
 	return c.noContent()
-}
-
-func (a *API) listRealmMappings(c *call) error { return a.listMappings(c, "") }
-
-func (a *API) listClientMappings(c *call) error {
-	if _, err := a.mappedClient(c); err != nil {
-		return err
-	}
-	return a.listMappings(c, c.path["client"])
-}
-
-func (a *API) mappedClient(c *call) (*realm.Client, error) {
-	cl, err := a.Store.ClientByID(c.ctx(), c.realm.ID, c.path["client"])
-	return cl, missing(err, "Client not found")
-}
-
-func (a *API) listMappings(c *call, container string) error {
-	u, err := a.user(c)
-	if err != nil {
-		return err
-	}
-	table, err := a.Store.Roles(c.ctx(), c.realm.ID)
-	if err != nil {
-		return err
-	}
-	direct, _, err := a.Store.UserRoles(c.ctx(), c.realm.ID, u.ID)
-	if err != nil {
-		return err
-	}
-	out := []rep.Role{}
-	for _, id := range direct {
-		if r := table.ByID[id]; r != nil && r.ClientID == container {
-			out = append(out, rep.NewRole(r, c.realm.ID))
-		}
-	}
-	return c.json(out)
-}
-
-func (a *API) addMappings(c *call) error    { return a.setMappings(c, true) }
-func (a *API) removeMappings(c *call) error { return a.setMappings(c, false) }
-
-func (a *API) setMappings(c *call, add bool) error {
-	u, err := a.manageable(c)
-	if err != nil {
-		return err
-	}
-	if c.path["client"] != "" {
-		if _, err := a.mappedClient(c); err != nil {
-			return err
-		}
-	}
-	ids, err := a.sentRoles(c)
-	if err != nil {
-		return err
-	}
-	var plus, minus []string
-	if add {
-		plus = ids
-	} else {
-		minus = ids
-	}
-	if err := a.Store.SetUserRoles(c.ctx(), c.realm.ID, u.ID, plus, minus); err != nil {
-		return err
-	}
-	return c.noContent()
-}
-
-// sentRoles reads the roles of a mapping.
-func (a *API) sentRoles(c *call) ([]string, error) {
-	b, err := c.body(maxBody)
-	if err != nil {
-		return nil, err
-	}
-	var sent []rep.Role
-	if err := json.Unmarshal(b, &sent); err != nil {
-		return nil, errors.Join(rep.ErrJSON, err)
-	}
-	table, err := a.Store.Roles(c.ctx(), c.realm.ID)
-	if err != nil {
-		return nil, err
-	}
-	var ids []string
-	for _, s := range sent {
-		r := table.ByID[s.ID]
-		if r == nil || r.ClientID != c.path["client"] {
-			return nil, notFound("Role not found")
-		}
-		ids = append(ids, r.ID)
-	}
-	return ids, a.within(c, table, ids)
 }
 
 func (a *API) showFailures(c *call) error {

@@ -100,6 +100,8 @@ func checkRealm(r *realm.Realm) error {
 		return &InvalidError{Field: "sslRequired", Text: "has to be none, external or all"}
 	case realm.CheckName(r.Name) != nil:
 		return &InvalidError{Text: realm.ErrName.Error()}
+	case realm.CheckPasswordPolicy(r.PasswordPolicy) != nil:
+		return &InvalidError{Text: realm.ErrPasswordPolicy.Error()}
 	}
 	if err := checkAlgorithm("defaultSignatureAlgorithm", r.DefaultSignatureAlgorithm); err != nil {
 		return err
@@ -132,6 +134,9 @@ func (m *Manager) CreateClient(ctx context.Context, in *realm.Realm, doc []byte)
 	n, err := m.newClient(in, doc, defaults, optionals)
 	if err != nil {
 		return nil, err
+	}
+	if n.Secret == "" && n.Client.BearerOnly {
+		n.Secret = realm.NewSecret() // as Keycloak; whoever makes it confidential later has one
 	}
 	var users []store.NewUser
 	if n.Client.ServiceAccounts {

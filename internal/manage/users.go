@@ -29,9 +29,14 @@ func (m *Manager) CreateUser(ctx context.Context, in *realm.Realm, doc []byte) (
 		u.RequiredActions = realm.DefaultActions(in)
 	}
 	n := store.NewUser{User: u, RoleIDs: []string{in.DefaultRoleID}, SharesEmail: in.DuplicateEmailsAllowed}
-	if n.GroupIDs, err = m.groupIDs(ctx, in, x.Groups); err != nil {
+	if n.GroupIDs, err = m.GroupIDs(ctx, in, x.Groups); err != nil {
 		return nil, err
 	}
+	defaults, err := m.Store.DefaultGroups(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	n.GroupIDs = append(n.GroupIDs, defaults...)
 	for _, c := range x.Credentials {
 		cred, err := m.credential(ctx, u, c)
 		if err != nil {
@@ -42,7 +47,9 @@ func (m *Manager) CreateUser(ctx context.Context, in *realm.Realm, doc []byte) (
 	return u, m.Store.CreateUser(ctx, n)
 }
 
-func (m *Manager) groupIDs(ctx context.Context, in *realm.Realm, paths []string) ([]string, error) {
+// GroupIDs finds groups by their paths, with or without the first slash. One that
+// is not there is an *InvalidError.
+func (m *Manager) GroupIDs(ctx context.Context, in *realm.Realm, paths []string) ([]string, error) {
 	if len(paths) == 0 {
 		return nil, nil
 	}

@@ -55,20 +55,19 @@ type Role struct {
 	Composites  *Composites         `json:"composites,omitempty"`
 	ClientRole  bool                `json:"clientRole"`
 	ContainerID string              `json:"containerId,omitempty"`
-	Attributes  map[string][]string `json:"attributes,omitempty"`
+	Attributes  map[string][]string `json:"attributes,omitzero"` // nil in a brief one
 	ScopeParam  *bool               `json:"scopeParamRequired,omitempty"`
 }
 
-// DecodeRole reads a RoleRepresentation.
-func DecodeRole(doc []byte) (Role, error) {
-	var r Role
+// DecodeRole reads a RoleRepresentation over what into has already.
+func DecodeRole(doc []byte, into *Role) error {
 	o, err := parse(doc)
 	if err != nil {
-		return r, err
+		return err
 	}
-	err = o.fill("RoleRepresentation", []field{{"id", &r.ID}, {"name", &r.Name}, {"description", &r.Description}, {"composite", &r.Composite}, {"composites", &r.Composites},
+	r := into
+	return o.fill("RoleRepresentation", []field{{"id", &r.ID}, {"name", &r.Name}, {"description", &r.Description}, {"composite", &r.Composite}, {"composites", &r.Composites},
 		{"clientRole", &r.ClientRole}, {"containerId", &r.ContainerID}, {"attributes", &r.Attributes}, {"scopeParamRequired", &r.ScopeParam}}, nil, nil)
-	return r, err
 }
 
 // Composites are the roles that a role contains, by name.
@@ -86,6 +85,15 @@ func NewRole(r *realm.Role, realmID string) Role {
 	return Role{ID: r.ID, Name: r.Name, Description: r.Description, Composite: r.Composite, ClientRole: r.ClientID != "", ContainerID: container}
 }
 
+// FullRole is the representation of a role with its attributes.
+func FullRole(r *realm.Role, realmID string) Role {
+	out := NewRole(r, realmID)
+	if out.Attributes = r.Attributes; out.Attributes == nil {
+		out.Attributes = map[string][]string{}
+	}
+	return out
+}
+
 // Group is a GroupRepresentation.
 type Group struct {
 	ID          string              `json:"id,omitempty"`
@@ -97,53 +105,4 @@ type Group struct {
 	Attributes  map[string][]string `json:"attributes,omitempty"`
 	RealmRoles  []string            `json:"realmRoles,omitempty"`
 	ClientRoles map[string][]string `json:"clientRoles,omitempty"`
-}
-
-// Mapper is a ProtocolMapperRepresentation.
-type Mapper struct {
-	ID              string            `json:"id,omitempty"`
-	Name            string            `json:"name"`
-	Protocol        string            `json:"protocol"`
-	ProtocolMapper  string            `json:"protocolMapper"`
-	ConsentRequired bool              `json:"consentRequired"`
-	ConsentText     string            `json:"consentText,omitempty"`
-	Config          map[string]string `json:"config"`
-}
-
-func fromMappers(in []Mapper) []realm.Mapper {
-	var out []realm.Mapper
-	for _, m := range in {
-		out = append(out, realm.Mapper{ID: m.ID, Name: m.Name, Protocol: m.Protocol, Type: m.ProtocolMapper, Config: m.Config})
-	}
-	return out
-}
-
-func toMappers(in []realm.Mapper) []Mapper {
-	var out []Mapper
-	for _, m := range in {
-		out = append(out, Mapper{ID: m.ID, Name: m.Name, Protocol: m.Protocol, ProtocolMapper: m.Type, Config: m.Config})
-	}
-	return out
-}
-
-// DecodeClientScope reads a ClientScopeRepresentation.
-func DecodeClientScope(doc []byte, into *realm.ClientScope) error {
-	o, err := parse(doc)
-	if err != nil {
-		return err
-	}
-	mappers := toMappers(into.Mappers)
-	fields := []field{{"id", &into.ID}, {"name", &into.Name}, {"description", &into.Description}, {"protocol", &into.Protocol},
-		{"attributes", &into.Attributes}, {"protocolMappers", &mappers}}
-	if err := o.fill("ClientScopeRepresentation", fields, nil, &into.Extra); err != nil {
-		return err
-	}
-	into.Mappers = fromMappers(mappers)
-	return nil
-}
-
-// EncodeClientScope is what GET of a client scope answers.
-func EncodeClientScope(s *realm.ClientScope) (json.RawMessage, error) {
-	return encode([]field{{"id", s.ID}, {"name", s.Name}, {"description", optional(s.Description)}, {"protocol", s.Protocol}, {"attributes", s.Attributes},
-		{"protocolMappers", toMappers(s.Mappers)}}, nil, nil)
 }

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -144,9 +145,13 @@ func (o *object) fill(representation string, fields []field, kept []string, extr
 		switch {
 		case ok && string(raw) == "null":
 		case ok:
-			if err := json.Unmarshal(raw, ptr); err != nil {
+			// Into a value of its own: a decoder writes into the slice and the map
+			// that are there, and those may be the cached ones.
+			fresh := reflect.New(reflect.TypeOf(ptr).Elem())
+			if err := json.Unmarshal(raw, fresh.Interface()); err != nil {
 				return fmt.Errorf("%w: %s: %w", ErrType, name, err)
 			}
+			reflect.ValueOf(ptr).Elem().Set(fresh.Elem())
 		case slices.Contains(kept, name):
 			if *extra == nil {
 				*extra = map[string]json.RawMessage{}

@@ -10,13 +10,16 @@ import (
 
 // Alive says from when on a session still lives: with and without remember me.
 // An expired session is not ended by anybody; it just is no longer counted.
-type Alive struct{ Seen, Started, RememberSeen, RememberStarted time.Time }
+type Alive struct {
+	Seen, Started, RememberSeen, RememberStarted time.Time
+	Offline                                      bool // offline sessions, and no others
+}
 
-const alive = ` AND s.ended_at = 0 AND NOT s.offline AND ((NOT s.remember_me AND s.last_seen_at > $3 AND s.started_at > $4)
+const alive = ` AND s.ended_at = 0 AND s.offline = $7 AND ((NOT s.remember_me AND s.last_seen_at > $3 AND s.started_at > $4)
 	OR (s.remember_me AND s.last_seen_at > $5 AND s.started_at > $6))`
 
 func (a Alive) args(realmID, id string) []any {
-	return []any{realmID, id, millis(a.Seen), millis(a.Started), millis(a.RememberSeen), millis(a.RememberStarted)}
+	return []any{realmID, id, millis(a.Seen), millis(a.Started), millis(a.RememberSeen), millis(a.RememberStarted), a.Offline}
 }
 
 // LiveSession is a session as administrators see it.
@@ -45,7 +48,7 @@ func (s *Store) liveSessions(ctx context.Context, condition string, a Alive, rea
 		err = r.Scan(&l.ID, &l.UserID, &l.Username, &started, &seen, &l.RememberMe, &l.IP)
 		l.StartedAt, l.LastSeenAt = instant(started), instant(seen)
 		return l, err
-	}, selectLive+condition+alive+" ORDER BY s.started_at DESC, s.id LIMIT $7 OFFSET $8", append(a.args(realmID, id), limit, first)...)
+	}, selectLive+condition+alive+" ORDER BY s.started_at DESC, s.id LIMIT $8 OFFSET $9", append(a.args(realmID, id), limit, first)...)
 	if err != nil {
 		return nil, err
 	}
@@ -75,7 +78,7 @@ func scanPair(r scanner) (p [2]string, err error) {
 // SessionCount is how many living sessions a client takes part in.
 type SessionCount struct {
 	ID, ClientID string
-	Active       int
+	Count        int
 }
 
 // CountClientSessions counts the living sessions of one client.
@@ -86,7 +89,7 @@ func (s *Store) CountClientSessions(ctx context.Context, realmID, clientID strin
 
 // ClientSessionCounts counts the living sessions of every client that has some.
 func (s *Store) ClientSessionCounts(ctx context.Context, realmID string, a Alive) ([]SessionCount, error) {
-	return list(ctx, s.read, func(r scanner) (c SessionCount, err error) { err = r.Scan(&c.ID, &c.ClientID, &c.Active); return }, `SELECT c.id, c.client_id, count(*)
+	return list(ctx, s.read, func(r scanner) (c SessionCount, err error) { err = r.Scan(&c.ID, &c.ClientID, &c.Count); return }, `SELECT c.id, c.client_id, count(*)
 		FROM client_sessions p JOIN sessions s ON s.id = p.session_id JOIN clients c ON c.id = p.client_id
 		WHERE p.realm_id = $1 AND c.realm_id = $2 AND p.ended_at = 0`+alive+" GROUP BY c.id, c.client_id ORDER BY c.client_id", a.args(realmID, realmID)...)
 }

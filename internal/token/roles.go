@@ -15,8 +15,9 @@ type Roles struct {
 	Client map[string][]string
 }
 
-// effective gives every role a user has: direct, by groups, by composites.
-func effective(t *store.RoleTable, direct ...[]string) map[string]bool {
+// Expand gives every role that comes with roles: they themselves, and what
+// composites contain.
+func Expand(t *store.RoleTable, direct ...[]string) map[string]bool {
 	have := map[string]bool{}
 	queue := slices.Concat(direct...)
 	for len(queue) > 0 {
@@ -41,7 +42,7 @@ func (i *Issuer) Effective(ctx context.Context, realmID, userID string) (map[str
 	if err != nil {
 		return nil, nil, err
 	}
-	return effective(t, direct, viaGroups), t, nil
+	return Expand(t, direct, viaGroups), t, nil
 }
 
 // inScope limits the user's roles to what the client may carry: all of them
@@ -64,7 +65,7 @@ func (i *Issuer) inScope(ctx context.Context, c *realm.Client, s Scopes, have ma
 			may = append(may, id)
 		}
 	}
-	allowed := effective(t, may)
+	allowed := Expand(t, may)
 	out := map[string]bool{}
 	for id := range have {
 		if allowed[id] {

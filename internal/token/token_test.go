@@ -51,7 +51,7 @@ func TestNarrowNeverWidens(t *testing.T) {
 
 func TestEffectiveRoles(t *testing.T) {
 	table := &store.RoleTable{ByID: map[string]*realm.Role{"a": {}, "b": {}, "c": {}}, Composites: map[string][]string{"a": {"b"}, "b": {"c", "a", "gone"}}}
-	if d := cmp.Diff(map[string]bool{"a": true, "b": true, "c": true}, effective(table, []string{"a"}, []string{"gone"})); d != "" {
+	if d := cmp.Diff(map[string]bool{"a": true, "b": true, "c": true}, Expand(table, []string{"a"}, []string{"gone"})); d != "" {
 		t.Error(d) // a circle ends, and what is gone gives nothing
 	}
 }

@@ -1,0 +1,306 @@
+package adminapi
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/latchkey-id/latchkey/internal/realm"
+	"github.com/latchkey-id/latchkey/internal/rep"
+	"github.com/latchkey-id/latchkey/internal/store"
+)
+
+// tree represents groups: what each one needs to know of the others.
+type tree struct {
+	a        *API
+	c        *call
+	groups   []*realm.Group
+	children map[string]int
+	roles    map[string][]string
+	table    *store.RoleTable
+	access   map[string]bool
+}
+
+func (a *API) tree(c *call, groups []*realm.Group) (*tree, error) {
+	edit := c.can("manage-users")
+	t := &tree{a: a, c: c, groups: groups, children: map[string]int{},
+		access: map[string]bool{"view": true, "viewMembers": c.can("view-users", "manage-users"), "manageMembers": edit, "manage": edit, "manageMembership": edit}}
+	for _, g := range groups {
+		t.children[g.ParentID]++
+	}
+	var err error
+	if t.table, err = a.Store.Roles(c.ctx(), c.realm.ID); err != nil {
+		return nil, err
+	}
+	t.roles, err = a.Store.GroupRoles(c.ctx(), c.realm.ID)
+	return t, err
+}
+
+func (t *tree) brief(g *realm.Group) *rep.GroupAnswer {
+	n := t.children[g.ID]
+	return &rep.GroupAnswer{ID: g.ID, Name: g.Name, Description: g.Description, Path: g.Path, ParentID: g.ParentID, SubGroupCount: &n, SubGroups: []*rep.GroupAnswer{}, Access: t.access}
+}
+
+func (t *tree) full(g *realm.Group) (*rep.GroupAnswer, error) {
+	out := t.brief(g)
+	out.Attributes, out.RealmRoles, out.ClientRoles = g.Attributes, []string{}, map[string][]string{}
+	if out.Attributes == nil {
+		out.Attributes = map[string][]string{}
+	}
+	for _, r := range ordered(t.table, func(r *realm.Role) bool { return slices.Contains(t.roles[g.ID], r.ID) }) {
+		if r.ClientID == "" {
+			out.RealmRoles = append(out.RealmRoles, r.Name)
+			continue
+		}
+		cl, err := t.a.Store.ClientByID(t.c.ctx(), t.c.realm.ID, r.ClientID)
+		if err != nil {
+			return nil, err
+		}
+		out.ClientRoles[cl.ClientID] = append(out.ClientRoles[cl.ClientID], r.Name)
+	}
+	return out, nil
+}
+
+func (t *tree) one(g *realm.Group, brief bool) (*rep.GroupAnswer, error) {
+	if brief {
+		return t.brief(g), nil
+	}
+	return t.full(g)
+}
+
+// found gives the groups that a search finds, by name; without one, all of them.
+func found(c *call, groups []*realm.Group) []*realm.Group {
+	search := strings.ToLower(c.query.Get("search"))
+	return slices.DeleteFunc(slices.Clone(groups), func(g *realm.Group) bool {
+		if c.query.Get("exact") == "true" {
+			return search != "" && !strings.EqualFold(g.Name, search)
+		}
+		return !strings.Contains(strings.ToLower(g.Name), search)
+	})
+}
+
+// listGroups answers with the groups at the top, or with the way to each that a
+// search finds. populateHierarchy=false gives those alone.
+func (a *API) listGroups(c *call) error {
+	groups, err := a.Store.Groups(c.ctx(), c.realm.ID)
+	if err != nil {
+		return err
+	}
+	picked := found(c, groups)
+	if c.query.Get("search") == "" {
+		picked = childrenOf(groups, "")
+	}
+	if picked, err = paged(c, picked); err != nil {
+		return err
+	}
+	t, err := a.tree(c, groups)
+	if err != nil {
+		return err
+	}
+	brief := isBrief(c, true)
+	if c.query.Get("search") != "" && c.query.Get("populateHierarchy") != "false" {
+		return t.answerWays(picked, brief)
+	}
+	return t.answer(picked, brief)
+}
+
+func childrenOf(groups []*realm.Group, parent string) []*realm.Group {
+	return slices.DeleteFunc(slices.Clone(groups), func(g *realm.Group) bool { return g.ParentID != parent })
+}
+
+func (t *tree) answer(groups []*realm.Group, brief bool) error {
+	out := []*rep.GroupAnswer{}
+	for _, g := range groups {
+		one, err := t.one(g, brief)
+		if err != nil {
+			return err
+		}
+		out = append(out, one)
+	}
+	return t.c.json(out)
+}
+
+// answerWays shows each group inside the groups above it.
+func (t *tree) answerWays(groups []*realm.Group, brief bool) error {
+	made := map[string]*rep.GroupAnswer{}
+	top := []*rep.GroupAnswer{}
+	for _, g := range groups {
+		way := chain(t.groups, g.ID)
+		slices.Reverse(way)
+		var above *rep.GroupAnswer
+		for _, id := range way {
+			if made[id] == nil {
+				one, err := t.one(byID(t.groups, id), brief)
+				if err != nil {
+					return err
+				}
+				made[id] = one
+				if above == nil {
+					top = append(top, one)
+				} else {
+					above.SubGroups = append(above.SubGroups, one)
+				}
+			}
+			above = made[id]
+		}
+	}
+	return t.c.json(top)
+}
+
+func (a *API) listChildren(c *call) error {
+	g, groups, err := a.group(c)
+	if err != nil {
+		return err
+	}
+	picked, err := paged(c, found(c, childrenOf(groups, g.ID)))
+	if err != nil {
+		return err
+	}
+	t, err := a.tree(c, groups)
+	if err != nil {
+		return err
+	}
+	return t.answer(picked, isBrief(c, false))
+}
+
+func (a *API) countGroups(c *call) error {
+	groups, err := a.Store.Groups(c.ctx(), c.realm.ID)
+	if err != nil {
+		return err
+	}
+	if c.query.Get("top") == "true" {
+		groups = childrenOf(groups, "")
+	}
+	return c.json(map[string]int{"count": len(found(c, groups))})
+}
+
+func (a *API) listMembers(c *call) error {
+	g, _, err := a.group(c)
+	if err != nil {
+		return err
+	}
+	first, limit, err := c.page(100)
+	if err != nil {
+		return err
+	}
+	members, err := a.Store.GroupMembers(c.ctx(), c.realm.ID, g.ID, first, min(limit, most))
+	if err != nil {
+		return err
+	}
+	return c.users(members, nil)
+}
+
+// briefGroups answers with groups by name and path alone.
+func (a *API) briefGroups(c *call, groups []*realm.Group) error {
+	groups, err := paged(c, groups)
+	if err != nil {
+		return err
+	}
+	out := []*rep.GroupAnswer{}
+	for _, g := range groups {
+		out = append(out, &rep.GroupAnswer{ID: g.ID, Name: g.Name, Description: g.Description, Path: g.Path, ParentID: g.ParentID, SubGroups: []*rep.GroupAnswer{}})
+	}
+	return c.json(out)
+}
+
+// userGroups gives the groups of the path's user that a search finds.
+func (a *API) userGroups(c *call) ([]*realm.Group, error) {
+	u, err := a.user(c)
+	if err != nil {
+		return nil, err
+	}
+	mine, err := a.Store.UserGroups(c.ctx(), c.realm.ID, u.ID)
+	if err != nil {
+		return nil, err
+	}
+	return a.groupsOf(c, mine)
+}
+
+func (a *API) groupsOf(c *call, ids []string) ([]*realm.Group, error) {
+	groups, err := a.Store.Groups(c.ctx(), c.realm.ID)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(found(c, groups), func(g *realm.Group) bool { return !slices.Contains(ids, g.ID) }), nil
+}
+
+func (a *API) listUserGroups(c *call) error {
+	groups, err := a.userGroups(c)
+	if err != nil {
+		return err
+	}
+	return a.briefGroups(c, groups)
+}
+
+func (a *API) countUserGroups(c *call) error {
+	groups, err := a.userGroups(c)
+	if err != nil {
+		return err
+	}
+	return c.json(map[string]int{"count": len(groups)})
+}
+
+// joinGroup and leaveGroup: a membership is every right of the group and of the
+// groups above it.
+func (a *API) joinGroup(c *call) error  { return a.setMembership(c, a.Store.JoinGroup) }
+func (a *API) leaveGroup(c *call) error { return a.setMembership(c, a.Store.LeaveGroup) }
+
+type membership func(ctx context.Context, realmID, userID, groupID string) error
+
+func (a *API) setMembership(c *call, set membership) error {
+	u, err := a.manageable(c)
+	if err != nil {
+		return err
+	}
+	g, _, err := a.group(c)
+	if err != nil {
+		return groupNotFound(err)
+	}
+	if err := a.withinGroup(c, g.ID, false); err != nil {
+		return err
+	}
+	if err := set(c.ctx(), c.realm.ID, u.ID, g.ID); err != nil {
+		return missing(err, noUser)
+	}
+	return c.noContent()
+}
+
+// groupNotFound: Keycloak says it in other words where a group is not the subject.
+func groupNotFound(err error) error {
+	if e, ok := errors.AsType[refusal](err); ok && e.status == http.StatusNotFound {
+		return notFound("Group not found")
+	}
+	return err
+}
+
+func (a *API) listDefaultGroups(c *call) error {
+	ids, err := a.Store.DefaultGroups(c.ctx(), c.realm.ID)
+	if err != nil {
+		return err
+	}
+	groups, err := a.groupsOf(c, ids)
+	if err != nil {
+		return err
+	}
+	return a.briefGroups(c, groups)
+}
+
+func (a *API) addDefaultGroup(c *call) error    { return a.setDefaultGroup(c, true) }
+func (a *API) removeDefaultGroup(c *call) error { return a.setDefaultGroup(c, false) }
+
+// setDefaultGroup: everybody who registers gets what a default group gives.
+func (a *API) setDefaultGroup(c *call, on bool) error {
+	g, _, err := a.group(c)
+	if err != nil {
+		return groupNotFound(err)
+	}
+	if err := a.withinGroup(c, g.ID, false); err != nil {
+		return err
+	}
+	if err := a.Store.SetDefaultGroup(c.ctx(), c.realm.ID, g.ID, on); err != nil {
+		return missing(err, "Group not found")
+	}
+	return c.noContent()
+}
