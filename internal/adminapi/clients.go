@@ -243,16 +243,3 @@ func (a *API) serviceAccount(c *call) error {
 	}
 	return c.json(raw)
 }
-
-// conflictOnPut: Keycloak says it in other words here than on creation.
-type conflictOnPut struct{}
-
-func (conflictOnPut) Error() string { return "Duplicate resource error" }
-
-// oauthError is an answer in OAuth's form.
-type oauthError struct {
-	status            int
-	code, description string
-}
-
-func (e oauthError) Error() string { return e.description }

@@ -78,6 +78,9 @@ func (a *API) answerGroup(c *call, status int, g *realm.Group, groups []*realm.G
 	if err != nil {
 		return err
 	}
+	if status == http.StatusCreated {
+		out.SubGroupCount = nil // Keycloak does not count what was just made
+	}
 	return web.WriteJSON(c.w, status, out)
 }
 

@@ -1,6 +1,7 @@
 package adminapi
 
 import (
+	"maps"
 	"net/http"
 	"slices"
 
@@ -146,10 +147,17 @@ func added(mappers []realm.Mapper, one realm.Mapper) ([]realm.Mapper, error) {
 	if err := checkMapper(mappers, one); err != nil {
 		return nil, err
 	}
-	if v, has := one.Config["introspection.token.claim"]; !has && v == "" && one.Config["access.token.claim"] != "" {
-		one.Config["introspection.token.claim"] = one.Config["access.token.claim"] // unless said, introspection shows what the token holds
+	return append(slices.Clone(mappers), completed(one)), nil
+}
+
+// completed: unless said, introspection shows what the access token holds.
+func completed(one realm.Mapper) realm.Mapper {
+	_, said := one.Config["introspection.token.claim"]
+	if inToken := one.Config["access.token.claim"]; !said && inToken != "" {
+		one.Config = maps.Clone(one.Config)
+		one.Config["introspection.token.claim"] = inToken
 	}
-	return append(slices.Clone(mappers), one), nil
+	return one
 }
 
 // checkMapper refuses a name that another mapper has and a type that nobody knows:
@@ -192,7 +200,7 @@ func (a *API) updateMapper(c *call) error {
 		return err
 	}
 	changed := slices.Clone(m.mappers)
-	changed[i] = one
+	changed[i] = completed(one)
 	if err := m.save(changed); err != nil {
 		return err
 	}

@@ -38,6 +38,7 @@ type Manager struct {
 type InvalidError struct {
 	Field, Text string
 	Params      []any
+	All         []*InvalidError // when several members are wrong
 }
 
 func (e *InvalidError) Error() string {

@@ -77,33 +77,36 @@ func normalize(u *realm.User) {
 	u.Email = strings.ToLower(strings.TrimSpace(u.Email))
 }
 
-// checkUser has Keycloak's texts: clients compare them.
+// checkUser has Keycloak's texts: clients compare them. Everything that is wrong is
+// said at once.
 func checkUser(u *realm.User) error {
 	if u.Username == "" {
 		return &InvalidError{Text: "User name is missing"}
 	}
+	var wrong []*InvalidError
 	if n := utf8.RuneCountInString(u.Username); u.ServiceAccountClient == "" && (n < 3 || n > 255) {
-		return &InvalidError{Field: "username", Text: "error-invalid-length", Params: []any{"username", 3, 255}}
+		wrong = append(wrong, &InvalidError{Field: "username", Text: "error-invalid-length", Params: []any{"username", 3, 255}})
 	}
 	if strings.ContainsFunc(u.Username, unicode.IsControl) || strings.ContainsAny(u.Username, "<>&\"'$%!#?§,;:*~/\\|^=[]{}()`\x00\r\n\t ") {
-		return &InvalidError{Field: "username", Text: "error-username-invalid-character", Params: []any{"username"}}
+		wrong = append(wrong, &InvalidError{Field: "username", Text: "error-username-invalid-character", Params: []any{"username"}})
 	}
-	for field, v := range map[string]string{"firstName": u.FirstName, "lastName": u.LastName} {
-		if utf8.RuneCountInString(v) > 255 {
-			return &InvalidError{Field: field, Text: "error-invalid-length-too-long", Params: []any{field, nil, 255}}
+	for _, name := range []struct{ field, value string }{{"firstName", u.FirstName}, {"lastName", u.LastName}} {
+		if utf8.RuneCountInString(name.value) > 255 {
+			wrong = append(wrong, &InvalidError{Field: name.field, Text: "error-invalid-length-too-long", Params: []any{name.field, nil, 255}})
 		}
 	}
-	return checkEmail(u.Email)
-}
-
-func checkEmail(email string) error {
-	if email == "" {
+	if u.Email != "" && !realm.ValidEmail(u.Email) {
+		wrong = append(wrong, &InvalidError{Field: "email", Text: "error-invalid-email", Params: []any{"email", u.Email}})
+	}
+	switch len(wrong) {
+	case 0:
 		return nil
+	case 1:
+		return wrong[0]
 	}
-	if !realm.ValidEmail(email) {
-		return &InvalidError{Field: "email", Text: "error-invalid-email", Params: []any{"email", email}}
-	}
-	return nil
+	first := *wrong[0]
+	first.All = wrong
+	return &first
 }
 
 // credential reads a CredentialRepresentation: a password in clear is hashed, a
@@ -166,6 +169,9 @@ func (m *Manager) SetPassword(ctx context.Context, in *realm.Realm, userID strin
 	u, err := m.Store.UserByID(ctx, in.ID, userID)
 	if err != nil {
 		return err
+	}
+	if c.Value == "" && c.ValueSent {
+		return &InvalidError{Text: "Empty password not allowed"}
 	}
 	if c.Value == "" {
 		return &InvalidError{Text: "No password provided"}

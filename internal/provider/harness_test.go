@@ -176,6 +176,11 @@ func (s *server) send(c *http.Client, method, address string, form url.Values, h
 			req.Host = header[i+1]
 		}
 	}
+	return s.do(c, req)
+}
+
+func (s *server) do(c *http.Client, req *http.Request) answer {
+	s.t.Helper()
 	resp, err := c.Do(req)
 	if err != nil {
 		s.t.Fatal(err)

@@ -3,6 +3,7 @@ package rep
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 
 	"github.com/latchkey-id/latchkey/internal/realm"
 )
@@ -81,20 +82,24 @@ func Mappers(in []realm.Mapper) []Mapper {
 }
 
 // DecodeClientScope reads a ClientScopeRepresentation over what into has already.
-// Sent attributes are set one by one; an empty one takes its name away.
+// Sent attributes are set one by one, the others stay.
 func DecodeClientScope(doc []byte, into *realm.ClientScope) error {
 	o, err := parse(doc)
 	if err != nil {
 		return err
 	}
-	mappers, have := toMappers(into.Mappers), into.Attributes
+	mappers, attributes := toMappers(into.Mappers), maps.Clone(into.Attributes)
 	fields := []field{{"id", &into.ID}, {"name", &into.Name}, {"description", &into.Description}, {"protocol", &into.Protocol},
 		{"attributes", &into.Attributes}, {"protocolMappers", &mappers}}
 	if err := o.fill("ClientScopeRepresentation", fields, nil, &into.Extra); err != nil {
 		return err
 	}
 	into.Mappers = fromMappers(mappers)
-	into.Attributes = setAttributes(have, into.Attributes)
+	if attributes == nil {
+		return nil
+	}
+	maps.Copy(attributes, into.Attributes)
+	into.Attributes = attributes
 	return nil
 }
 

@@ -19,6 +19,7 @@ type Credential struct {
 	Priority       int    `json:"priority,omitempty"`
 	Value          string `json:"value,omitempty"`
 	Temporary      bool   `json:"temporary,omitempty"`
+	ValueSent      bool   `json:"-"` // there was a value, if only an empty one
 }
 
 // UserExtra is what a UserRepresentation says beside the user itself.
@@ -93,6 +94,7 @@ func DecodeCredential(doc []byte) (Credential, error) {
 	if err != nil {
 		return c, err
 	}
+	_, c.ValueSent = o.values["value"]
 	var extra map[string]json.RawMessage
 	err = o.fill("CredentialRepresentation", []field{{"id", &c.ID}, {"type", &c.Type}, {"userLabel", &c.UserLabel}, {"createdDate", &c.CreatedDate},
 		{"secretData", &c.SecretData}, {"credentialData", &c.CredentialData}, {"priority", &c.Priority}, {"value", &c.Value}, {"temporary", &c.Temporary}},
