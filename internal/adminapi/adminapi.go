@@ -42,17 +42,19 @@ type API struct {
 // call is one request to a route: who asks, about which realm, with which
 // parts of the path.
 type call struct {
-	r      *http.Request
-	w      http.ResponseWriter
-	origin string
-	realm  *realm.Realm // nil for the list of realms
-	path   map[string]string
-	query  url.Values
-	can    func(roles ...string) bool                   // in the realm of the path
-	canIn  func(realmName string, roles ...string) bool // in another one: master's clients hold rights over every realm
-	sees   func(realmName string) bool
-	server bool   // an administrator of the whole server
-	from   string // the realm of the caller
+	r        *http.Request
+	w        http.ResponseWriter
+	origin   string
+	realm    *realm.Realm // nil for the list of realms
+	path     map[string]string
+	query    url.Values
+	can      func(roles ...string) bool                   // in the realm of the path
+	canIn    func(realmName string, roles ...string) bool // in another one: master's clients hold rights over every realm
+	sees     func(realmName string) bool
+	anywhere bool   // an administrator of anything
+	server   bool   // an administrator of the whole server
+	from     string // the realm of the caller
+	caller   string // the user
 }
 
 // route is a row of the table. Pattern parts in braces are names. Any of the
@@ -176,7 +178,8 @@ func (a *API) admit(c *call, rt *route) error {
 	c.sees = func(realmName string) bool { return holds(in.Name, roles, realmName) }
 	c.can = func(any ...string) bool { return may(in.Name, roles, name, any) }
 	c.canIn = func(realmName string, any ...string) bool { return may(in.Name, roles, realmName, any) }
-	c.from = in.Name
+	c.from, c.caller = in.Name, access.User.ID
+	c.anywhere = administersAny(in.Name, roles)
 	c.server = in.Name == manage.Master && slices.Contains(roles.Realm, adminRole)
 	if err := web.AllowOrigin(c.w, c.r, token.WebOrigins(access.Client)); err != nil {
 		return err
@@ -220,6 +223,15 @@ func holds(tokenRealm string, have token.Roles, target string) bool {
 		return true
 	}
 	return (tokenRealm == target || tokenRealm == manage.Master) && len(have.Client[managementClient(tokenRealm, target)]) > 0
+}
+
+func administersAny(tokenRealm string, have token.Roles) bool {
+	for clientID, roles := range have.Client {
+		if _, yes := administers(tokenRealm, clientID); yes && len(roles) > 0 {
+			return true
+		}
+	}
+	return tokenRealm == manage.Master && (slices.Contains(have.Realm, adminRole) || slices.Contains(have.Realm, createRealmRole))
 }
 
 func managementClient(tokenRealm, target string) string {

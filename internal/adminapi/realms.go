@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 
+	"github.com/latchkey-id/latchkey/internal/manage"
 	"github.com/latchkey-id/latchkey/internal/realm"
 	"github.com/latchkey-id/latchkey/internal/rep"
 )
@@ -49,12 +50,21 @@ func (a *API) encodeRealm(c *call, r *realm.Realm) (json.RawMessage, error) {
 	return rep.EncodeRealm(r, roles.ByID[r.DefaultRoleID])
 }
 
+// holder is who gets the rights over a realm that they make: whoever may make
+// realms and has no right over all of them.
+func (c *call) holder() string {
+	if c.server || c.from != manage.Master {
+		return ""
+	}
+	return c.caller
+}
+
 func (a *API) createRealm(c *call) error {
 	b, err := c.body(maxRealm)
 	if err != nil {
 		return err
 	}
-	r, err := a.Manage.CreateRealm(c.ctx(), b, false)
+	r, err := a.Manage.CreateRealmFor(c.ctx(), b, false, c.holder())
 	if _, ok := errors.AsType[*rep.UnknownError](err); ok || errors.Is(err, rep.ErrJSON) {
 		return refusal{http.StatusBadRequest, "unable to read contents from stream", true}
 	}

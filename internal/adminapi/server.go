@@ -26,7 +26,7 @@ func serverRoutes() []route {
 // serverInfo tells administrators of any realm what clients look for before they
 // begin: the version of the dialect, and the mapper types.
 func (a *API) serverInfo(c *call) error {
-	if !c.sees(c.from) {
+	if !c.anywhere {
 		return errForbidden
 	}
 	types := map[string][]map[string]string{}

@@ -19,12 +19,20 @@ const (
 	setupLife    = 24 * time.Hour
 )
 
-// EnsureMaster makes the realm master where it is missing.
+// EnsureMaster makes the realm master where it is missing, and in it what
+// administers the other realms.
 func (m *Manager) EnsureMaster(ctx context.Context) error {
 	_, err := m.Store.RealmByName(ctx, Master)
-	if !errors.Is(err, store.ErrNotFound) {
+	if errors.Is(err, store.ErrNotFound) {
+		err = m.createMaster(ctx)
+	}
+	if err != nil {
 		return err
 	}
+	return m.ensureAdministration(ctx)
+}
+
+func (m *Manager) createMaster(ctx context.Context) error {
 	doc, err := json.Marshal(map[string]any{"realm": Master, "enabled": true, "displayName": "Latchkey", "roles": map[string]any{"realm": []map[string]any{
 		{"name": adminRole, "description": "${role_admin}", "composite": true, "composites": map[string]any{
 			"realm": []string{"create-realm"}, "client": map[string]any{"master-realm": managing()}}},

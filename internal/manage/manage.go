@@ -51,8 +51,17 @@ func (e *InvalidError) Error() string {
 // CreateRealm makes a realm from a RealmRepresentation; what it does not hold is
 // as in every new realm. strict gives it the strict profile.
 func (m *Manager) CreateRealm(ctx context.Context, doc []byte, strict bool) (*realm.Realm, error) {
+	return m.CreateRealmFor(ctx, doc, strict, "")
+}
+
+// CreateRealmFor is CreateRealm for a user of master who may administer the realm
+// afterwards; "" for nobody in particular.
+func (m *Manager) CreateRealmFor(ctx context.Context, doc []byte, strict bool, holder string) (*realm.Realm, error) {
 	b, err := m.build(ctx, doc, strict)
 	if err != nil {
+		return nil, err
+	}
+	if b.agg.Administration, err = m.administration(ctx, b.agg.Realm, holder); err != nil {
 		return nil, err
 	}
 	return b.agg.Realm, m.Store.CreateRealm(ctx, b.agg)
@@ -76,7 +85,14 @@ func (m *Manager) UpdateRealm(ctx context.Context, name string, doc []byte) erro
 	if err := checkRealm(&r); err != nil {
 		return err
 	}
-	return m.Store.UpdateRealm(ctx, &r)
+	if r.Name == old.Name {
+		return m.Store.UpdateRealm(ctx, &r)
+	}
+	master, err := m.Store.RealmByName(ctx, Master)
+	if err != nil {
+		return err
+	}
+	return m.Store.RenameRealm(ctx, &r, store.Rename{RealmID: master.ID, From: AdministrationClient(old.Name), To: AdministrationClient(r.Name)})
 }
 
 // DeleteRealm deletes a realm; master stays.
@@ -88,7 +104,11 @@ func (m *Manager) DeleteRealm(ctx context.Context, name string) error {
 	if r.Name == Master {
 		return &InvalidError{Text: "Can't delete master realm"}
 	}
-	return m.Store.DeleteRealm(ctx, r.ID)
+	master, err := m.Store.RealmByName(ctx, Master)
+	if err != nil {
+		return err
+	}
+	return m.Store.DeleteRealm(ctx, r.ID, master.ID, AdministrationClient(r.Name))
 }
 
 func checkRealm(r *realm.Realm) error {
@@ -324,6 +344,9 @@ func (m *Manager) Import(ctx context.Context, doc []byte, accept []string) (name
 		return name, false, nil
 	}
 	if err := b.accept(accept); err != nil {
+		return name, false, err
+	}
+	if b.agg.Administration, err = m.administration(ctx, b.agg.Realm, ""); err != nil {
 		return name, false, err
 	}
 	err = m.Store.CreateRealm(ctx, b.agg)

@@ -243,23 +243,25 @@ func (s *Store) writeSecret(ctx context.Context, tx *sql.Tx, id, secret string) 
 // DeleteClient deletes a client with its roles and everything given to it. The
 // gates of those who had one of its roles are raised.
 func (s *Store) DeleteClient(ctx context.Context, realmID, id string) error {
-	return s.change(ctx, realmID, func(tx *sql.Tx) error {
-		roles, err := list(ctx, tx, scanText, "SELECT id FROM roles WHERE realm_id = $1 AND client_id = $2", realmID, id)
-		if err != nil {
+	return s.change(ctx, realmID, func(tx *sql.Tx) error { return deleteClient(ctx, tx, realmID, id) })
+}
+
+func deleteClient(ctx context.Context, tx *sql.Tx, realmID, id string) error {
+	roles, err := list(ctx, tx, scanText, "SELECT id FROM roles WHERE realm_id = $1 AND client_id = $2", realmID, id)
+	if err != nil {
+		return err
+	}
+	for _, role := range roles {
+		if err := raiseHolders(ctx, tx, realmID, role); err != nil {
 			return err
 		}
-		for _, role := range roles {
-			if err := raiseHolders(ctx, tx, realmID, role); err != nil {
-				return err
-			}
+	}
+	for _, q := range []string{"DELETE FROM users WHERE realm_id = $1 AND service_client = $2", "DELETE FROM scope_roles WHERE realm_id = $1 AND owner_id = $2"} {
+		if _, err := exec(ctx, tx, q, realmID, id); err != nil {
+			return err
 		}
-		for _, q := range []string{"DELETE FROM users WHERE realm_id = $1 AND service_client = $2", "DELETE FROM scope_roles WHERE realm_id = $1 AND owner_id = $2"} {
-			if _, err := exec(ctx, tx, q, realmID, id); err != nil {
-				return err
-			}
-		}
-		return must(ctx, tx, ErrNotFound, "DELETE FROM clients WHERE realm_id = $1 AND id = $2", realmID, id)
-	})
+	}
+	return must(ctx, tx, ErrNotFound, "DELETE FROM clients WHERE realm_id = $1 AND id = $2", realmID, id)
 }
 
 // ClientSecret gives a client's secret in clear, for administrators;

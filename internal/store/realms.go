@@ -23,12 +23,17 @@ type Aggregate struct {
 	GroupRoles       map[string][]string // group id → role ids
 	DefaultGroups    []string            // group ids
 	Users            []NewUser
+	Administration   *Administration // what is made in master with it; nil for nothing
 }
 
 // CreateRealm writes a realm with everything in it in one transaction, or
 // nothing. It returns a *ConflictError for a name that is taken.
 func (s *Store) CreateRealm(ctx context.Context, a *Aggregate) error {
-	return s.change(ctx, a.Realm.ID, func(tx *sql.Tx) error {
+	second := ""
+	if a.Administration != nil {
+		second = a.Administration.Client.RealmID
+	}
+	return s.changeBoth(ctx, a.Realm.ID, second, func(tx *sql.Tx) error {
 		if err := insertRealm(ctx, tx, a.Realm); err != nil {
 			return err
 		}
@@ -39,7 +44,10 @@ func (s *Store) CreateRealm(ctx context.Context, a *Aggregate) error {
 				return err
 			}
 		}
-		return nil
+		if a.Administration == nil {
+			return nil
+		}
+		return s.insertAdministration(ctx, tx, a.Administration)
 	})
 }
 
@@ -96,29 +104,40 @@ func (s *Store) Realms(ctx context.Context) ([]*realm.Realm, error) {
 	return list(ctx, s.read, scanRealm, selectRealm+"ORDER BY name")
 }
 
-// UpdateRealm writes a realm back, a new name included, when its version is
-// still the one that was read; otherwise ErrConflict.
+// UpdateRealm writes a realm back when its version is still the one that was read;
+// otherwise ErrConflict.
 func (s *Store) UpdateRealm(ctx context.Context, r *realm.Realm) error {
+	return s.RenameRealm(ctx, r, Rename{})
+}
+
+// Rename says which client of which realm is renamed with a realm: what
+// administers it.
+type Rename struct{ RealmID, From, To string }
+
+// RenameRealm is UpdateRealm for a realm with a new name.
+func (s *Store) RenameRealm(ctx context.Context, r *realm.Realm, n Rename) error {
 	doc, err := realmDoc(r)
 	if err != nil {
 		return err
 	}
-	return s.change(ctx, r.ID, func(tx *sql.Tx) error {
+	return s.changeBoth(ctx, r.ID, n.RealmID, func(tx *sql.Tx) error {
 		err := must(ctx, tx, ErrConflict, "UPDATE realms SET name = $1, doc = $2 WHERE id = $3 AND version = $4", r.Name, doc, r.ID, r.Version)
-		return conflict(err, "realm", r.Name)
+		if err != nil || n.RealmID == "" {
+			return conflict(err, "realm", r.Name)
+		}
+		return renameAdministration(ctx, tx, n.RealmID, n.From, n.To)
 	})
 }
 
-// DeleteRealm deletes a realm and everything in it.
-func (s *Store) DeleteRealm(ctx context.Context, id string) error {
-	err := s.tx(ctx, func(tx *sql.Tx) error {
+// DeleteRealm deletes a realm and everything in it, and the client in another
+// realm (master) that administers it; both "" for none.
+func (s *Store) DeleteRealm(ctx context.Context, id, master, clientID string) error {
+	return s.changeBoth(ctx, id, master, func(tx *sql.Tx) error {
 		if err := must(ctx, tx, ErrNotFound, "DELETE FROM realms WHERE id = $1", id); err != nil {
 			return err
 		}
-		return s.d.notify(ctx, tx, id)
+		return s.deleteAdministration(ctx, tx, master, clientID)
 	})
-	s.cache.drop(id)
-	return err
 }
 
 // change runs a write to what is configured: the realm's version moves in the
