@@ -18,7 +18,7 @@ type NewUser struct {
 }
 
 // UserFilter selects users. The zero value selects the first 100 that are no
-// service accounts.
+// service accounts; those are found by a member of theirs alone, as with Keycloak.
 type UserFilter struct {
 	Search                               string // prefix; *x* infix; "x" exact; over username, e-mail and names
 	Username, Email, FirstName, LastName string // a part of it, or all of it with Exact
@@ -160,7 +160,10 @@ func (s *Store) ServiceAccountUser(ctx context.Context, realmID, clientID string
 
 // where builds the condition of a filter; values only ever stand in args.
 func (f UserFilter) where(realmID string) (string, []any) {
-	q, args := []string{"realm_id = $1", "service_client = ''"}, []any{realmID}
+	q, args := []string{"realm_id = $1"}, []any{realmID}
+	if f.Username+f.Email+f.FirstName+f.LastName == "" && f.Enabled == nil && f.EmailVerified == nil {
+		q = append(q, "service_client = ''")
+	}
 	add := func(condition string, v any) {
 		args = append(args, v)
 		q = append(q, strings.ReplaceAll(condition, "?", "$"+itoa(len(args))))
