@@ -241,7 +241,7 @@ func TestTriesForNobodyAreCountedAndBounded(t *testing.T) {
 // use.refresh.tokens: a client that wants none gets none, and its session ends like any other.
 func TestAClientWithoutRefreshTokens(t *testing.T) {
 	s := start(t, nil)
-	s.admin(t, http.MethodPut, "clients/"+s.clientID(t), map[string]any{"clientId": "app", "attributes": map[string]string{"use.refresh.tokens": "false"}})
+	s.byAdmin(t, http.MethodPut, "clients/"+s.clientID(t), map[string]any{"clientId": "app", "attributes": map[string]string{"use.refresh.tokens": "false"}})
 	b := s.browser()
 	tokens := s.exchange("lenient", s.code(b, "lenient", nil))
 	if tokens.text("refresh_token") != "" || tokens.json["refresh_expires_in"] != 0.0 || tokens.text("access_token") == "" || tokens.text("session_state") == "" {
@@ -292,7 +292,7 @@ func TestS42LogoutRenewsTheBrowser(t *testing.T) {
 		t.Errorf("%d %s", done.status, done.body)
 	}
 
-	s.admin(t, http.MethodPut, "users/"+s.userID(t, "alice"), map[string]any{"requiredActions": []string{"UPDATE_PASSWORD"}})
+	s.byAdmin(t, http.MethodPut, "users/"+s.userID(t, "alice"), map[string]any{"requiredActions": []string{"UPDATE_PASSWORD"}})
 	two := s.browser()
 	proved := s.send(two, http.MethodPost, formAction(t, s.get(two, s.authURL("lenient", nil))), url.Values{"username": {"alice"}, "password": {alicesPass}})
 	if proved.status != 302 || !strings.Contains(proved.location.Path, "required-action") {

@@ -57,22 +57,22 @@ func TestC6WhatIsSwitchedOffGivesNothing(t *testing.T) {
 	}{
 		{"nothing", func(*server) {}, "", false},
 		{"the user", func(s *server) {
-			s.admin(t, http.MethodPut, "users/"+s.userID(t, "alice"), map[string]any{"enabled": false})
+			s.byAdmin(t, http.MethodPut, "users/"+s.userID(t, "alice"), map[string]any{"enabled": false})
 		},
 			strings.ReplaceAll(all, "service ", ""), false},
 		{"the client", func(s *server) {
-			s.admin(t, http.MethodPut, "clients/"+s.clientID(t), map[string]any{"clientId": "app", "enabled": false})
+			s.byAdmin(t, http.MethodPut, "clients/"+s.clientID(t), map[string]any{"clientId": "app", "enabled": false})
 		}, all, false},
 		{"the realm", func(s *server) { s.change(func(r *realm.Realm) { r.Enabled = false }) }, all, false},
 		{"the service account", func(s *server) {
-			s.admin(t, http.MethodPut, "users/"+s.userID(t, "service-account-app"), map[string]any{"enabled": false})
+			s.byAdmin(t, http.MethodPut, "users/"+s.userID(t, "service-account-app"), map[string]any{"enabled": false})
 		}, "service", false},
-		{"the session", func(s *server) { s.admin(t, http.MethodPost, "users/"+s.userID(t, "alice")+"/logout", nil) },
+		{"the session", func(s *server) { s.byAdmin(t, http.MethodPost, "users/"+s.userID(t, "alice")+"/logout", nil) },
 			"code refresh userinfo introspect-access introspect-refresh single-sign-on", false},
 		{"not-before of the realm", func(s *server) { s.change(func(r *realm.Realm) { r.NotBefore = s.clock.now().Unix() + 5 }) },
 			"code refresh userinfo introspect-access introspect-refresh single-sign-on", true},
 		{"not-before of the client, an older one of the realm", func(s *server) {
-			s.admin(t, http.MethodPut, "clients/"+s.clientID(t), map[string]any{"clientId": "app", "notBefore": s.clock.now().Unix() + 5})
+			s.byAdmin(t, http.MethodPut, "clients/"+s.clientID(t), map[string]any{"clientId": "app", "notBefore": s.clock.now().Unix() + 5})
 			s.change(func(r *realm.Realm) { r.NotBefore = 1 })
 		}, "code refresh userinfo introspect-access introspect-refresh single-sign-on", true},
 	} {
@@ -96,29 +96,16 @@ func TestC6WhatIsSwitchedOffGivesNothing(t *testing.T) {
 	}
 }
 
-// admin calls the admin API of realm "lenient".
-func (s *server) admin(t *testing.T, method, path string, body any) answer {
+// byAdmin has the administrator change something of realm "lenient".
+func (s *server) byAdmin(t *testing.T, method, path string, body any) {
 	t.Helper()
-	login := s.send(s.browser(), http.MethodPost, s.oidc("master", "token"), url.Values{"grant_type": {"password"}, "client_id": {"admin-cli"}, "username": {"admin"}, "password": {adminPass}})
 	b, err := json.Marshal(body)
 	if err != nil {
 		t.Fatal(err)
 	}
-	req, err := http.NewRequestWithContext(t.Context(), method, s.url+"/admin/realms/lenient/"+path, strings.NewReader(string(b)))
-	if err != nil {
-		t.Fatal(err)
+	if a := s.admin(s.adminBearer(), method, "lenient", "/"+path, string(b)); a.status >= 300 {
+		t.Fatalf("%s %s: %d %s", method, path, a.status, a.body)
 	}
-	req.Header.Set("Authorization", "Bearer "+login.text("access_token"))
-	req.Header.Set("Content-Type", "application/json")
-	resp, err := s.browser().Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode >= 300 {
-		t.Fatalf("%s %s: %d", method, path, resp.StatusCode)
-	}
-	return answer{status: resp.StatusCode}
 }
 
 func (s *server) userID(t *testing.T, username string) string {
