@@ -45,6 +45,8 @@ func commands() []command {
 		{"demo", "provider and the guide's application in one process", runDemo},
 		{"app", "the guide's application against any provider", runApp},
 		{"serve", "the identity provider", runServe},
+		{"start", "serve, in Keycloak's words: its flags, its variables, its defaults", runServeAs("start")},
+		{"start-dev", "the same, as Keycloak's start-dev: plain http on this machine", runServeAs("start-dev")},
 		{"keys", "keys list, rotate, retire: the keys that a realm signs with", runKeys},
 		{"user", "user reset-password: another password for somebody who is locked out", runUser},
 		{"version", "version, commit and Go version", runVersion},
@@ -93,7 +95,7 @@ func dispatch(ctx context.Context, e *Env) error {
 func help(w io.Writer) {
 	fmt.Fprint(w, "Latchkey logs people in.\n\nUsage: latchkey <command> [flags]\n\n")
 	for _, c := range commands() {
-		fmt.Fprintf(w, "  %-9s %s\n", c.name, c.summary)
+		fmt.Fprintf(w, "  %-10s %s\n", c.name, c.summary)
 	}
 	fmt.Fprint(w, "\n`latchkey <command> -h` lists a command's flags.\n")
 }
@@ -117,6 +119,7 @@ func (m *many) Set(v string) error {
 type flags struct {
 	*flag.FlagSet
 	config string
+	given  map[string]bool // what was set in Latchkey's own words
 }
 
 func newFlags(e *Env, name, usage string) *flags {
@@ -142,12 +145,12 @@ func (f *flags) parse(e *Env, args []string, secrets ...string) error {
 	if f.NArg() > 0 {
 		return usagef("unexpected argument %q", f.Arg(0))
 	}
-	given := map[string]bool{}
-	f.Visit(func(fl *flag.Flag) { given[fl.Name] = true })
-	if err := f.fromVars(e, given, secrets); err != nil {
+	f.given = map[string]bool{}
+	f.Visit(func(fl *flag.Flag) { f.given[fl.Name] = true })
+	if err := f.fromVars(e, f.given, secrets); err != nil {
 		return err
 	}
-	return f.fromFile(given)
+	return f.fromFile(f.given)
 }
 
 func variable(flagName string) string {
@@ -160,7 +163,7 @@ func everyVariable() []string {
 		"LATCHKEY_ACCEPT_WEAKER", "LATCHKEY_TRUSTED_PROXY", "LATCHKEY_TLS_CERT", "LATCHKEY_TLS_KEY", "LATCHKEY_LOG_FORMAT", "LATCHKEY_LOG_LEVEL", "LATCHKEY_APP_ADDR",
 		"LATCHKEY_JSON", "LATCHKEY_REALM", "LATCHKEY_USERNAME", "LATCHKEY_CLIENT_SECRETS", "LATCHKEY_ISSUER", "LATCHKEY_CLIENT_ID", "LATCHKEY_CLIENT_SECRET",
 		"LATCHKEY_REDIRECT_URI", "LATCHKEY_TOKEN_ENDPOINT", "LATCHKEY_USERINFO_ENDPOINT", "LATCHKEY_SESSION_KEYS",
-		"LATCHKEY_KEYCLOAK_JSON", "LATCHKEY_ALGORITHM", "LATCHKEY_KID", "LATCHKEY_FORCE"}
+		"LATCHKEY_KEYCLOAK_JSON", "LATCHKEY_METRICS", "LATCHKEY_ALGORITHM", "LATCHKEY_KID", "LATCHKEY_FORCE"}
 }
 
 func (f *flags) fromVars(e *Env, given map[string]bool, secrets []string) error {
@@ -171,8 +174,6 @@ func (f *flags) fromVars(e *Env, given map[string]bool, secrets []string) error 
 		key, value, _ := strings.Cut(kv, "=")
 		name, known := byVar[key]
 		switch {
-		case strings.HasPrefix(key, "KC_"):
-			fmt.Fprintf(e.Stderr, "latchkey: warning: %s is a variable of Keycloak that is not read here\n", key)
 		case !strings.HasPrefix(key, "LATCHKEY_") || strings.HasPrefix(key, "LATCHKEY_TEST_") || key == "LATCHKEY_FIGURES" || slices.Contains(secrets, key):
 		case !known && slices.Contains(others, key): // of another command: one environment serves them all
 		case !known:
@@ -199,6 +200,7 @@ func (f *flags) fromFile(given map[string]bool) error {
 	if err := yaml.Unmarshal(b, &doc); err != nil {
 		return usagef("--config %s: %v", f.config, err)
 	}
+	var inFile []string
 	for key, value := range doc {
 		if f.Lookup(key) == nil || key == "config" {
 			return usagef("--config %s: unknown key %q", f.config, key)
@@ -206,6 +208,7 @@ func (f *flags) fromFile(given map[string]bool) error {
 		if given[key] {
 			continue
 		}
+		inFile = append(inFile, key)
 		values, isList := value.([]any)
 		if !isList {
 			values = []any{value}
@@ -221,6 +224,9 @@ func (f *flags) fromFile(given map[string]bool) error {
 				return usagef("--config %s: %s: %v", f.config, key, err)
 			}
 		}
+	}
+	for _, key := range inFile {
+		given[key] = true
 	}
 	return nil
 }

@@ -19,12 +19,13 @@ import (
 	"github.com/latchkey-id/latchkey/internal/token"
 )
 
-const keysUsage = "keys list|rotate|retire KID --data DIR [--realm REALM]"
+const keysUsage = "keys list|rotate|retire KID --data DIR | --db postgres://… [--realm REALM]"
 
 // keysFlags are the flags of keys.
 type keysFlags struct {
-	data, realm, algorithm, kid string
-	force, json                 bool
+	storeFlags
+	realm, algorithm, kid string
+	force, json           bool
 }
 
 // keyring is an open store with one of its realms.
@@ -43,8 +44,8 @@ func runKeys(ctx context.Context, e *Env, args []string) error {
 	}
 	action, args := args[0], args[1:]
 	var o keysFlags
-	f := newFlags(e, "keys "+action, "--data DIR [--realm REALM]")
-	f.StringVar(&o.data, "data", "", "data `folder` of the server")
+	f := newFlags(e, "keys "+action, "--data DIR | --db postgres://… [--realm REALM]")
+	o.register(f)
 	f.StringVar(&o.realm, "realm", manage.Master, "`realm` of the keys")
 	switch action {
 	case "list":
@@ -58,13 +59,16 @@ func runKeys(ctx context.Context, e *Env, args []string) error {
 			o.kid, args = args[0], args[1:]
 		}
 	}
-	if err := f.parse(e, args, adminPassword, newPassword); err != nil {
+	if err := f.parse(e, args, adminPassword, newPassword, sealingKeyVar); err != nil {
 		return err
 	}
-	if o.data == "" || (action == "retire" && o.kid == "") {
-		return usagef("%s", keysUsage)
+	if err := o.check("keys " + action); err != nil {
+		return err
 	}
-	ring, err := openKeyring(ctx, o)
+	if action == "retire" && o.kid == "" {
+		return usagef("keys retire needs the KID of a key; keys list shows them")
+	}
+	ring, err := openKeyring(ctx, e, o)
 	if err != nil {
 		return err
 	}
@@ -72,11 +76,15 @@ func runKeys(ctx context.Context, e *Env, args []string) error {
 	return actions[action](ctx, e, ring, o)
 }
 
-func openKeyring(ctx context.Context, o keysFlags) (keyring, error) {
-	if _, err := os.Stat(filepath.Join(o.data, "latchkey.db")); err != nil {
+func openKeyring(ctx context.Context, e *Env, o keysFlags) (keyring, error) {
+	if _, err := os.Stat(filepath.Join(o.data, "latchkey.db")); o.data != "" && err != nil {
 		return keyring{}, fmt.Errorf("--data %s holds no database of a server: %w", o.data, err)
 	}
-	s, ring, err := openData(ctx, o.data)
+	log, err := newLogger(e, "text", "info")
+	if err != nil {
+		return keyring{}, err
+	}
+	s, ring, err := openStore(ctx, e, o.storeFlags, log)
 	if err != nil {
 		return keyring{}, err
 	}

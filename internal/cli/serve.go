@@ -25,11 +25,41 @@ type serveFlags struct {
 	urls, imports, accept, proxies many
 	tlsCert, tlsKey, logFormat     string
 	logLevel                       string
+	metrics                        bool
 }
 
 func runServe(ctx context.Context, e *Env, args []string) error {
-	var o serveFlags
-	f := newFlags(e, "serve", "--data DIR | --db postgres://… [flags]")
+	return runServeAs("serve")(ctx, e, args)
+}
+
+// runServeAs is serve under its own name or under one of Keycloak's words.
+func runServeAs(word string) func(ctx context.Context, e *Env, args []string) error {
+	return func(ctx context.Context, e *Env, args []string) error {
+		var o serveFlags
+		f := newFlags(e, word, "--data DIR | --db postgres://… [flags]")
+		o.define(f)
+		kc := &keycloak{word: word, values: map[string]string{}, said: map[string]string{}}
+		if err := f.parse(e, kc.split(args), adminPassword, sealingKeyVar); err != nil {
+			return err
+		}
+		kc.variables(e.Vars)
+		e, err := kc.apply(f, e)
+		if err != nil {
+			return err
+		}
+		if err := o.check(word); err != nil {
+			return err
+		}
+		log, err := newLogger(e, o.logFormat, o.logLevel)
+		if err != nil {
+			return err
+		}
+		return serve(ctx, e, o, log)
+	}
+}
+
+// define declares the flags.
+func (o *serveFlags) define(f *flags) {
 	o.register(f)
 	f.StringVar(&o.addr, "addr", ":8080", "`address` to listen on")
 	f.StringVar(&o.managementAddr, "management-addr", "localhost:9000", "`address` of /health and /metrics; empty: none")
@@ -42,20 +72,18 @@ func runServe(ctx context.Context, e *Env, args []string) error {
 	f.StringVar(&o.tlsKey, "tls-key", "", "key `file` (PEM)")
 	f.StringVar(&o.logFormat, "log-format", "text", "text or json")
 	f.StringVar(&o.logLevel, "log-level", "info", "debug, info, warn or error")
-	if err := f.parse(e, args, adminPassword, sealingKeyVar); err != nil {
-		return err
-	}
-	if err := o.check("serve"); err != nil {
+	f.BoolVar(&o.metrics, "metrics", true, "/metrics at the management address")
+}
+
+// check refuses wrong usage before anything is opened.
+func (o *serveFlags) check(word string) error {
+	if err := o.storeFlags.check(word); err != nil {
 		return err
 	}
 	if (o.tlsCert == "") != (o.tlsKey == "") {
 		return usagef("--tls-cert and --tls-key go together")
 	}
-	log, err := newLogger(e, o.logFormat, o.logLevel)
-	if err != nil {
-		return err
-	}
-	return serve(ctx, e, o, log)
+	return nil
 }
 
 func newLogger(e *Env, format, level string) (*slog.Logger, error) {
@@ -206,10 +234,21 @@ func runServers(ctx context.Context, o serveFlags, log *slog.Logger, p *provider
 		if err != nil {
 			return err
 		}
-		servers = append(servers, running{web.NewServer(p.Management(), log), l, "", ""})
+		servers = append(servers, running{web.NewServer(managementHandler(p, o.metrics), log), l, "", ""})
 	}
 	log.InfoContext(ctx, "ready", "url", origin, "addr", listener.Addr().String(), "data", o.where())
 	return serveUntil(ctx, servers)
+}
+
+// managementHandler leaves the figures out where they are not wanted.
+func managementHandler(p *provider.Provider, metrics bool) http.Handler {
+	if metrics {
+		return p.Management()
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/", p.Management())
+	mux.Handle("/metrics", http.NotFoundHandler())
+	return mux
 }
 
 // running is a server with its door.
