@@ -79,6 +79,7 @@ type Metadata struct {
 	SubjectTypes        []string `json:"subject_types_supported"`
 	Prompts             []string `json:"prompt_values_supported"`
 	IDTokenAlgorithms   []string `json:"id_token_signing_alg_values_supported"`
+	UserinfoAlgorithms  []string `json:"userinfo_signing_alg_values_supported"`
 	ResponseModes       []string `json:"response_modes_supported"`
 	TokenAuthMethods    []string `json:"token_endpoint_auth_methods_supported"`
 	Claims              []string `json:"claims_supported"`
@@ -98,19 +99,20 @@ func document(at urls.Realm, in *realm.Realm, scopes []*realm.ClientScope) Metad
 	m := Metadata{Issuer: at.Issuer(), Authorization: at.Auth(), Token: at.Token(), Introspection: at.Introspect(), Revocation: at.Revoke(), Userinfo: at.Userinfo(), EndSession: at.Logout(), JWKS: at.Certs(), CheckSession: at.CheckSession(),
 		GrantTypes: []string{"authorization_code", "client_credentials", "implicit", "password", "refresh_token"}, ACRValues: []string{"0", "1"},
 		// Implicit and hybrid are listed as Keycloak lists them, and off per client.
-		ResponseTypes:     []string{"code", "none", "id_token", "token", "id_token token", "code id_token", "code token", "code id_token token"},
-		SubjectTypes:      []string{"public"},
-		Prompts:           []string{"none", "login", "consent"},
-		IDTokenAlgorithms: algorithms(in),
-		ResponseModes:     []string{"query", "fragment", "form_post"},
-		TokenAuthMethods:  []string{"client_secret_basic", "client_secret_post"},
-		IntrospectionAuth: []string{"client_secret_basic", "client_secret_post"},
-		RevocationAuth:    []string{"client_secret_basic", "client_secret_post"},
-		Claims:            []string{"iss", "sub", "aud", "exp", "iat", "auth_time", "name", "given_name", "family_name", "preferred_username", "email", "acr", "azp", "nonce"},
-		ClaimTypes:        []string{"normal"},
-		Scopes:            []string{token.OpenID},
-		ChallengeMethods:  []string{"plain", "S256"},
-		IssInResponse:     true,
+		ResponseTypes:      []string{"code", "none", "id_token", "token", "id_token token", "code id_token", "code token", "code id_token token"},
+		SubjectTypes:       []string{"public"},
+		Prompts:            []string{"none", "login", "consent"},
+		IDTokenAlgorithms:  algorithms(in),
+		UserinfoAlgorithms: jose.SignatureAlgorithms(),
+		ResponseModes:      []string{"query", "fragment", "form_post"},
+		TokenAuthMethods:   []string{"client_secret_basic", "client_secret_post"},
+		IntrospectionAuth:  []string{"client_secret_basic", "client_secret_post"},
+		RevocationAuth:     []string{"client_secret_basic", "client_secret_post"},
+		Claims:             []string{"iss", "sub", "aud", "exp", "iat", "auth_time", "name", "given_name", "family_name", "preferred_username", "email", "acr", "azp", "nonce"},
+		ClaimTypes:         []string{"normal"},
+		Scopes:             []string{token.OpenID},
+		ChallengeMethods:   []string{"plain", "S256"},
+		IssInResponse:      true,
 	}
 	if in.RegistrationAllowed {
 		// As the realm says. Like the implicit flow it is listed, and answered with an

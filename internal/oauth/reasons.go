@@ -140,6 +140,7 @@ const (
 	TokenUserDisabled  Reason = "token_user_disabled"
 	TokenSessionGone   Reason = "token_session_gone"
 	ScopeWithoutOpenID Reason = "scope_without_openid"
+	TokenLightweight   Reason = "token_lightweight"
 )
 
 // HTTP statuses, as numbers: the protocol's words stand below net/http.
@@ -265,6 +266,7 @@ var answers = map[Reason]Answer{
 	TokenTwice:         {"invalid_request", statusBadRequest, "More than one method used for including an access token"},
 	TokenUserDisabled:  {"invalid_token", statusUnauthorized, "User disabled"},
 	TokenSessionGone:   {"invalid_token", statusUnauthorized, "user_session_not_found"},
+	TokenLightweight:   {"invalid_token", statusUnauthorized, "Lightweight access token not allowed for userinfo endpoint"},
 	ScopeWithoutOpenID: {"insufficient_scope", statusForbidden, "Missing openid scope"},
 }
 

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/latchkey-id/latchkey/internal/jose"
 	"github.com/latchkey-id/latchkey/internal/realm"
 )
 
@@ -301,5 +302,46 @@ func TestS42LogoutRenewsTheBrowser(t *testing.T) {
 	s.get(two, s.oidc("lenient", "logout")+"?"+url.Values{"id_token_hint": {tokens.text("id_token")}}.Encode())
 	if after := s.get(two, proved.location.String()); after.status != 400 {
 		t.Errorf("what was proved before the logout goes on: %d", after.status)
+	}
+}
+
+// A client that asks for a signed answer gets one that can be mistaken for nothing
+// else, or none at all.
+func TestUserinfoIsSignedForWhoAsks(t *testing.T) {
+	s := start(t, nil)
+	ask := func(algorithm string) (answer, string) {
+		s.admin(t, http.MethodPut, "clients/"+s.clientID(t), map[string]any{"clientId": "app", "attributes": map[string]string{"user.info.response.signature.alg": algorithm}})
+		access := s.exchange("lenient", s.code(s.browser(), "lenient", nil)).text("access_token")
+		return s.get(s.browser(), s.oidc("lenient", "userinfo"), "Authorization", "Bearer "+access), access
+	}
+	for _, algorithm := range []string{"RS256", "ES256"} {
+		a, access := ask(algorithm)
+		header, claims, err := jose.Unverified(a.body)
+		if err != nil || a.header.Get("Content-Type") != "application/jwt" || header.Algorithm != algorithm || claims["aud"] != "app" || claims["iss"] != s.url+"/realms/lenient" ||
+			claims["email"] != "alice@example.com" || claims["exp"] != nil || claims["typ"] != nil {
+			t.Errorf("%s: %s %+v %v %v", algorithm, a.header.Get("Content-Type"), header, claims, err)
+		}
+		if again := s.get(s.browser(), s.oidc("lenient", "userinfo"), "Authorization", "Bearer "+a.body); again.status != 401 || a.body == access {
+			t.Errorf("%s: the answer is taken for an access token: %d", algorithm, again.status)
+		}
+	}
+	if a, _ := ask("unsigned"); a.text("email") != "alice@example.com" {
+		t.Errorf("unsigned: %d %s", a.status, a.body)
+	}
+	for _, algorithm := range []string{"none", "HS256", "nonsense"} {
+		if a, _ := ask(algorithm); a.status != 500 || strings.Contains(a.body, "alice") {
+			t.Errorf("%s: %d %s", algorithm, a.status, a.body)
+		}
+	}
+}
+
+// A token that was made without claims gets none at userinfo either.
+func TestALightweightTokenIsNotForUserinfo(t *testing.T) {
+	s := start(t, nil)
+	s.admin(t, http.MethodPut, "clients/"+s.clientID(t), map[string]any{"clientId": "app", "attributes": map[string]string{"client.use.lightweight.access.token.enabled": "true"}})
+	access := s.exchange("lenient", s.code(s.browser(), "lenient", nil)).text("access_token")
+	a := s.get(s.browser(), s.oidc("lenient", "userinfo"), "Authorization", "Bearer "+access)
+	if a.status != 401 || !strings.Contains(a.header.Get("WWW-Authenticate"), "Lightweight access token not allowed") {
+		t.Errorf("%d %v", a.status, a.header)
 	}
 }

@@ -223,13 +223,16 @@ func (i *Issuer) accessClaims(g Grant, s *subject, now time.Time, life time.Dura
 	return c
 }
 
+// lightweightKind stands in the jti of a lightweight access token.
+const lightweightKind = "lt"
+
 func jtiPrefix(g Grant, lightweight bool) string {
 	session, kind := "on", "rt"
 	if g.Session == nil {
 		session = "tr"
 	}
 	if lightweight {
-		kind = "lt"
+		kind = lightweightKind
 	}
 	return session + kind + g.Kind
 }
@@ -310,19 +313,6 @@ func (i *Issuer) groupPaths(ctx context.Context, realmID, userID string) ([]stri
 	}
 	slices.Sort(paths)
 	return paths, err
-}
-
-// Userinfo gives the claims of the userinfo endpoint: "The sub Claim MUST always
-// be returned" (OpenID Connect Core 1.0, 5.3.2).
-func (i *Issuer) Userinfo(ctx context.Context, g Grant) (map[string]any, error) {
-	s, err := i.subject(ctx, g)
-	if err != nil {
-		return nil, err
-	}
-	c := map[string]any{}
-	apply(c, s, mappers(g, func(string) bool { return true }), toUserinfo)
-	c["sub"] = g.User.ID
-	return c, nil
 }
 
 func attributeSeconds(c *realm.Client, name string, otherwise int) int {

@@ -60,10 +60,24 @@ func mapperTable() map[string]mapper {
 func apply(claims map[string]any, s *subject, mappers []realm.Mapper, to target) {
 	table := mapperTable()
 	for _, m := range mappers {
-		if run, ok := table[m.Type]; ok && m.Config[string(to)] == "true" {
+		if run, ok := table[m.Type]; ok && on(m, to) {
 			run(claims, s, m)
 		}
 	}
+}
+
+// on reports whether a mapper is switched on for a document. Userinfo follows the
+// ID token where a mapper does not name it, as in old realm files; kinds that say
+// something of the token, and not of the person, are never in it.
+func on(m realm.Mapper, to target) bool {
+	set, named := m.Config[string(to)]
+	if to != toUserinfo {
+		return set == "true"
+	}
+	if slices.Contains([]string{"oidc-acr-mapper", "oidc-usersessionmodel-note-mapper", "oidc-audience-mapper", "oidc-audience-resolve-mapper"}, m.Type) {
+		return false
+	}
+	return set == "true" || !named && m.Config[string(toID)] == "true"
 }
 
 func mapSub(c map[string]any, s *subject, _ realm.Mapper) { c["sub"] = s.user.ID }

@@ -97,6 +97,28 @@ func TestMappers(t *testing.T) {
 	}
 }
 
+func TestUserinfoFollowsTheIDTokenWhereAMapperDoesNotNameIt(t *testing.T) {
+	for _, c := range []struct {
+		name, kind string
+		config     map[string]string
+		want       bool
+	}{
+		{"named", "oidc-usermodel-attribute-mapper", map[string]string{"userinfo.token.claim": "true"}, true},
+		{"named and off", "oidc-usermodel-attribute-mapper", map[string]string{"userinfo.token.claim": "false", "id.token.claim": "true"}, false},
+		{"not named", "oidc-usermodel-realm-role-mapper", map[string]string{"id.token.claim": "true"}, true},
+		{"not named, and not in the ID token", "oidc-usermodel-realm-role-mapper", map[string]string{"access.token.claim": "true"}, false},
+		{"of the token, not the person", "oidc-acr-mapper", map[string]string{"id.token.claim": "true"}, false},
+		{"of the session", "oidc-usersessionmodel-note-mapper", map[string]string{"id.token.claim": "true"}, false},
+		{"an audience", "oidc-audience-mapper", map[string]string{"id.token.claim": "true", "userinfo.token.claim": "true"}, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got := on(realm.Mapper{Type: c.kind, Config: c.config}, toUserinfo); got != c.want {
+				t.Errorf("got %v, want %v", got, c.want)
+			}
+		})
+	}
+}
+
 func TestLifespans(t *testing.T) {
 	now := time.Unix(1_800_000_000, 0)
 	i := &Issuer{Now: func() time.Time { return now }}

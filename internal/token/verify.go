@@ -31,6 +31,13 @@ func (a *Access) HasScope(name string) bool {
 	return false
 }
 
+// Lightweight reports whether the token was made without the claims that the
+// client's mappers give (its jti says so). Userinfo is not for it.
+func (a *Access) Lightweight() bool {
+	kind, _, _ := strings.Cut(a.Token.Text("jti"), ":")
+	return len(kind) > 3 && kind[2:4] == lightweightKind
+}
+
 // Verify decides what an access token that came back is worth: signature,
 // issuer, kind and time, then whether it was revoked and whether its session, its
 // client and its user are still there. Reasons: TokenInvalid, TokenSessionGone,

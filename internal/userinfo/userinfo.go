@@ -7,6 +7,7 @@ package userinfo
 import (
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -60,26 +61,40 @@ func (e *Endpoint) serve(w http.ResponseWriter, r *http.Request) error {
 	if !a.HasScope(token.OpenID) {
 		return oauth.Refuse(oauth.ScopeWithoutOpenID, "")
 	}
-	claims, err := e.claims(r.Context(), in, at, a)
+	if a.Lightweight() {
+		return oauth.Refuse(oauth.TokenLightweight, "")
+	}
+	claims, signed, err := e.claims(r.Context(), in, at, a)
 	if err != nil {
 		return err
 	}
 	w.Header().Set("Cache-Control", "no-cache, no-store")
 	w.Header().Set("Pragma", "no-cache")
+	if signed != "" {
+		w.Header().Set("Content-Type", "application/jwt")
+		_, err := io.WriteString(w, signed)
+		return err
+	}
 	return web.WriteJSON(w, http.StatusOK, claims)
 }
 
-func (e *Endpoint) claims(ctx context.Context, in *realm.Realm, at urls.Realm, a *token.Access) (map[string]any, error) {
+// claims gives what the token's scope says, and the same as a JWT for a client
+// that asks for one.
+func (e *Endpoint) claims(ctx context.Context, in *realm.Realm, at urls.Realm, a *token.Access) (claims map[string]any, signed string, err error) {
 	all, err := e.Store.ClientScopes(ctx, in.ID)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	scopes, err := token.ResolveScopes(a.Client, all, known(a, all))
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	return e.Issuer.Userinfo(ctx, token.Grant{Realm: in, Client: a.Client, User: a.User, Session: a.Session, Origin: at.Origin, Scopes: scopes,
-		ACR: a.Token.Text("acr")})
+	g := token.Grant{Realm: in, Client: a.Client, User: a.User, Session: a.Session, Origin: at.Origin, Scopes: scopes, ACR: a.Token.Text("acr")}
+	if claims, err = e.Issuer.Userinfo(ctx, g); err != nil {
+		return nil, "", err
+	}
+	signed, err = e.Issuer.SignedUserinfo(ctx, g, claims)
+	return claims, signed, err
 }
 
 // known leaves out what the token's scope names and the client has no more: a
@@ -119,7 +134,8 @@ func bearer(w http.ResponseWriter, r *http.Request) (string, error) {
 // refuse writes RFC 6750, section 3: the challenge, and no body.
 func (e *Endpoint) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	switch oauth.ReasonOf(err) {
-	case oauth.TokenMissing, oauth.TokenInvalid, oauth.TokenTwice, oauth.TokenUserDisabled, oauth.TokenSessionGone, oauth.ScopeWithoutOpenID:
+	case oauth.TokenMissing, oauth.TokenInvalid, oauth.TokenTwice, oauth.TokenUserDisabled, oauth.TokenSessionGone, oauth.ScopeWithoutOpenID,
+		oauth.TokenLightweight:
 	default:
 		e.Errors(w, r, err)
 		return
