@@ -310,7 +310,7 @@ func TestS42LogoutRenewsTheBrowser(t *testing.T) {
 func TestUserinfoIsSignedForWhoAsks(t *testing.T) {
 	s := start(t, nil)
 	ask := func(algorithm string) (answer, string) {
-		s.admin(t, http.MethodPut, "clients/"+s.clientID(t), map[string]any{"clientId": "app", "attributes": map[string]string{"user.info.response.signature.alg": algorithm}})
+		s.byAdmin(t, http.MethodPut, "clients/"+s.clientID(t), map[string]any{"clientId": "app", "attributes": map[string]string{"user.info.response.signature.alg": algorithm}})
 		access := s.exchange("lenient", s.code(s.browser(), "lenient", nil)).text("access_token")
 		return s.get(s.browser(), s.oidc("lenient", "userinfo"), "Authorization", "Bearer "+access), access
 	}
@@ -338,7 +338,7 @@ func TestUserinfoIsSignedForWhoAsks(t *testing.T) {
 // A token that was made without claims gets none at userinfo either.
 func TestALightweightTokenIsNotForUserinfo(t *testing.T) {
 	s := start(t, nil)
-	s.admin(t, http.MethodPut, "clients/"+s.clientID(t), map[string]any{"clientId": "app", "attributes": map[string]string{"client.use.lightweight.access.token.enabled": "true"}})
+	s.byAdmin(t, http.MethodPut, "clients/"+s.clientID(t), map[string]any{"clientId": "app", "attributes": map[string]string{"client.use.lightweight.access.token.enabled": "true"}})
 	access := s.exchange("lenient", s.code(s.browser(), "lenient", nil)).text("access_token")
 	a := s.get(s.browser(), s.oidc("lenient", "userinfo"), "Authorization", "Bearer "+access)
 	if a.status != 401 || !strings.Contains(a.header.Get("WWW-Authenticate"), "Lightweight access token not allowed") {
