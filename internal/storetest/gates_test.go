@@ -3,6 +3,7 @@ package storetest_test
 import (
 	"database/sql"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -37,69 +38,88 @@ func run(t *testing.T, tx *sql.Tx, statement string) {
 	}
 }
 
-// I5: somebody else has changed a fact and not committed yet. What rests on the
-// fact waits, and is then refused. Lock: FOR SHARE and FOR NO KEY UPDATE in guard.
-func TestI5NothingIsHandedOutBesideAChangeThatIsUnderWay(t *testing.T) {
-	changes := map[string]string{
-		"user disabled":  "UPDATE users SET enabled = false, gate = gate + 1 WHERE id = 'u1'",
-		"client changed": "UPDATE clients SET gate = gate + 1 WHERE id = 'c1'",
-		"session ended":  "UPDATE sessions SET ended_at = 1 WHERE id = 'session-1'",
-		"user deleted":   "DELETE FROM users WHERE id = 'u1'",
-	}
-	later := func() time.Time { return time.Now().Add(time.Hour) }
-	issues := map[string]func(t *testing.T, f *fixture, g store.Gates) error{
-		"refresh family": func(t *testing.T, f *fixture, g store.Gates) error {
-			return f.s.CreateRefreshFamily(t.Context(), realm.RefreshFamily{ID: "f2", RealmID: realmID, ClientID: "c1", UserID: "u1", SessionID: g.SessionID, ExpiresAt: later()}, g)
-		},
-		"refresh": func(t *testing.T, f *fixture, g store.Gates) error {
-			_, err := f.s.RotateRefresh(t.Context(), realmID, "f1", store.Rotate{ExpiresAt: later()}, g)
+// issue is something that is handed out while gates hold.
+type issue struct {
+	name  string
+	rests string // on "all" of the gates, or on the "user" alone
+	do    func(t *testing.T, f *fixture, g store.Gates) error
+}
+
+func issues() []issue {
+	return []issue{
+		{"refresh family", "all", func(t *testing.T, f *fixture, g store.Gates) error {
+			return f.s.CreateRefreshFamily(t.Context(), familyOf(g, "second-"), g)
+		}},
+		{"refresh", "all", func(t *testing.T, f *fixture, g store.Gates) error {
+			_, err := f.s.RotateRefresh(t.Context(), realmID, "f-"+g.SessionID, store.Rotate{ExpiresAt: time.Now().Add(time.Hour)}, g)
 			return err
-		},
-		"session": func(t *testing.T, f *fixture, g store.Gates) error {
-			return f.s.CreateSession(t.Context(), realm.Session{ID: "s9", RealmID: realmID, UserID: "u1"}, realm.ClientSession{SessionID: "s9", ClientID: "c1", RealmID: realmID}, g)
-		},
-		"required action": func(t *testing.T, f *fixture, g store.Gates) error {
-			return f.s.StopForAction(t.Context(), store.Proof{RealmID: realmID, RequestID: "request", BrowserHash: []byte("b"), NewBrowserHash: []byte("b"), UserID: "u1", UserGate: g.UserGate})
-		},
-	}
-	for name, change := range changes {
-		for what, issue := range issues {
-			if what == "required action" && (name == "client changed" || name == "session ended") {
-				continue // it rests on the user alone
-			}
-			t.Run(name+", "+what, func(t *testing.T) {
-				onEachShared(t, func(t *testing.T, p storetest.Place) {
-					f := fill(t, p.Open(t, nil))
-					g := f.gates(f.session(t))
-					prepareIssue(t, f, g)
-					other := beside(t, p)
-					run(t, other, change)
-					done := make(chan error, 1)
-					go func() { done <- issue(t, f, g) }()
-					select {
-					case err := <-done:
-						t.Fatalf("it did not wait: %v", err)
-					case <-time.After(100 * time.Millisecond):
-					}
-					if err := other.Commit(); err != nil {
-						t.Fatal(err)
-					}
-					if err := <-done; !errors.Is(err, store.ErrGateMoved) {
-						t.Errorf("handed out: %v", err)
-					}
-				})
-			})
-		}
+		}},
+		{"session", "all", func(t *testing.T, f *fixture, g store.Gates) error {
+			id := "beside-" + g.SessionID
+			return f.s.CreateSession(t.Context(), realm.Session{ID: id, RealmID: realmID, UserID: "u1"}, realm.ClientSession{SessionID: id, ClientID: "c1", RealmID: realmID}, g)
+		}},
+		{"required action", "user", func(t *testing.T, f *fixture, g store.Gates) error {
+			return f.s.StopForAction(t.Context(), store.Proof{RealmID: realmID, RequestID: "r-" + g.SessionID, BrowserHash: []byte("b"), NewBrowserHash: []byte("b"), UserID: "u1", UserGate: g.UserGate})
+		}},
 	}
 }
 
-func prepareIssue(t *testing.T, f *fixture, g store.Gates) {
-	t.Helper()
+func familyOf(g store.Gates, prefix string) realm.RefreshFamily {
+	return realm.RefreshFamily{ID: prefix + "f-" + g.SessionID, RealmID: realmID, ClientID: "c1", UserID: "u1", SessionID: g.SessionID, ExpiresAt: time.Now().Add(time.Hour)}
+}
+
+// I5: somebody else has changed a fact and not committed yet. What rests on the
+// fact waits, and is then refused. Lock: FOR SHARE and FOR NO KEY UPDATE in guard.
+func TestI5NothingIsHandedOutBesideAChangeThatIsUnderWay(t *testing.T) {
+	onEachShared(t, func(t *testing.T, p storetest.Place) {
+		var ahead time.Duration // each case looks anew at what others changed
+		f := fill(t, p.Open(t, func(o *store.Options) { o.Now = func() time.Time { return time.Now().Add(ahead) } }))
+		for _, change := range []struct{ name, of, statement string }{
+			{"user disabled", "user", "UPDATE users SET enabled = false, gate = gate + 1 WHERE id = 'u1'"},
+			{"client changed", "client", "UPDATE clients SET gate = gate + 1 WHERE id = 'c1'; UPDATE realms SET version = version + 1"},
+			{"session ended", "session", "UPDATE sessions SET ended_at = 1 WHERE id = 'SESSION'"},
+			{"user deleted", "user", "DELETE FROM users WHERE id = 'u1'"},
+		} {
+			for _, i := range issues() {
+				if i.rests != "all" && i.rests != change.of {
+					continue
+				}
+				ahead += 2 * time.Second
+				t.Run(change.name+", "+i.name, func(t *testing.T) { refusedBeside(t, p, f, i, change.statement, change.name == "user deleted") })
+			}
+		}
+	})
+}
+
+func refusedBeside(t *testing.T, p storetest.Place, f *fixture, i issue, statement string, undo bool) {
+	f.reload(t)
+	g := f.gates(f.session(t))
 	now := time.Now()
 	if err := errors.Join(
-		f.s.CreateRefreshFamily(t.Context(), realm.RefreshFamily{ID: "f1", RealmID: realmID, ClientID: "c1", UserID: "u1", SessionID: g.SessionID, ExpiresAt: now.Add(time.Hour)}, g),
-		f.s.CreateAuthRequest(t.Context(), &realm.AuthRequest{ID: "request", RealmID: realmID, ClientID: "c1", BrowserHash: []byte("b"), CreatedAt: now, ExpiresAt: now.Add(time.Minute)}),
+		f.s.CreateRefreshFamily(t.Context(), familyOf(g, ""), g),
+		f.s.CreateAuthRequest(t.Context(), &realm.AuthRequest{ID: "r-" + g.SessionID, RealmID: realmID, ClientID: "c1", BrowserHash: []byte("b"), CreatedAt: now, ExpiresAt: now.Add(time.Minute)}),
 	); err != nil {
 		t.Fatal(err)
+	}
+	other := beside(t, p)
+	run(t, other, strings.ReplaceAll(statement, "SESSION", g.SessionID))
+	done := make(chan error, 1)
+	go func() { done <- i.do(t, f, g) }()
+	select {
+	case err := <-done:
+		t.Fatalf("it did not wait: %v", err)
+	case <-time.After(50 * time.Millisecond):
+	}
+	if undo { // so that the next case has the user: what waited goes on
+		if err := errors.Join(other.Rollback(), <-done); err != nil {
+			t.Errorf("after a change that was taken back: %v", err)
+		}
+		return
+	}
+	if err := other.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-done; !errors.Is(err, store.ErrGateMoved) {
+		t.Errorf("handed out: %v", err)
 	}
 }
