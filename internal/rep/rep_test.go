@@ -101,6 +101,26 @@ func TestRefusedDocuments(t *testing.T) {
 	}
 }
 
+func TestOnlyTextsThatEveryDatabaseKeeps(t *testing.T) {
+	for name, c := range map[string]struct {
+		doc string
+		ok  bool
+	}{
+		"plain":                       {`{"firstName":"Ünïcode \u00e9"}`, true},
+		"a NUL character":             {`{"firstName":"a\u0000b"}`, false},
+		"a NUL character in a name":   {`{"attributes":{"a\u0000":["b"]}}`, false},
+		"deep inside what is kept":    {`{"attributes":{"a":["b\u0000"]}}`, false},
+		"a NUL byte":                  {"{\"firstName\":\"a\x00\"}", false},
+		"broken UTF-8":                {"{\"firstName\":\"a\xff\"}", false},
+		"a backslash and six letters": {`{"firstName":"a\\u0000b"}`, true},
+	} {
+		_, err := DecodeUser([]byte(c.doc), &realm.User{})
+		if (err == nil) != c.ok || (err != nil && !errors.Is(err, ErrJSON)) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 func TestPartialDocumentsKeepTheRest(t *testing.T) {
 	c := &realm.Client{ClientID: "app", Name: "old", Enabled: true, RedirectURIs: []string{"https://a/"}, Attributes: map[string]string{"a": "1", "b": "2", "latchkey.require.pkce": "true"}}
 	x, err := DecodeClient([]byte(`{"name":"new","attributes":{"b":"","c":"3"},"secret":"**********"}`), c)

@@ -59,6 +59,9 @@ func TestS110ParseForm(t *testing.T) {
 		{"too large", "application/x-www-form-urlencoded", "a=" + strings.Repeat("x", web.MaxForm), 0, oauth.TooLarge},
 		{"too many fields", "application/x-www-form-urlencoded", strings.Repeat("a=1&", web.MaxFields), 0, oauth.TooLarge},
 		{"broken", "application/x-www-form-urlencoded", "a=%zz", 0, oauth.InvalidForm},
+		{"a NUL byte", "application/x-www-form-urlencoded", "a=x%00", 0, oauth.InvalidForm},
+		{"a NUL byte in a name", "application/x-www-form-urlencoded", "a%00=x", 0, oauth.InvalidForm},
+		{"broken UTF-8", "application/x-www-form-urlencoded", "a=1&b=%ff", 0, oauth.InvalidForm},
 		{"a semicolon", "application/x-www-form-urlencoded", "a=1;b=2", 0, oauth.InvalidForm},
 	} {
 		t.Run(c.name, func(t *testing.T) {
