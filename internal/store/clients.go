@@ -189,7 +189,7 @@ func (s *Store) Clients(ctx context.Context, realmID string, f ClientFilter) ([]
 	if f.Max == 0 {
 		f.Max = 1 << 30
 	}
-	found, err := list(ctx, s.read, scanClient, selectClient+"WHERE realm_id = $1 AND "+where+" ORDER BY client_id LIMIT $3 OFFSET $4", realmID, value, f.Max, f.First)
+	found, err := list(ctx, s.read, scanClient, selectClient+"WHERE realm_id = $1 AND "+where+" ORDER BY client_id LIMIT $3 OFFSET $4", realmID, value, atMost(f.Max), max(f.First, 0))
 	if err != nil {
 		return nil, err
 	}

@@ -169,6 +169,9 @@ func rebind(ctx context.Context, tx *sql.Tx, realmID string, from, to []byte) er
 // end of a session.
 func (s *Store) RenewBrowser(ctx context.Context, realmID string, from, to []byte) error {
 	return s.tx(ctx, func(tx *sql.Tx) error {
+		if err := s.lockBrowser(ctx, tx, from); err != nil {
+			return err
+		}
 		_, err := exec(ctx, tx, "UPDATE auth_requests SET browser_hash = $1 WHERE realm_id = $2 AND browser_hash = $3 AND state = 'open'", to, realmID, from)
 		return err
 	})

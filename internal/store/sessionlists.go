@@ -48,7 +48,7 @@ func (s *Store) liveSessions(ctx context.Context, condition string, a Alive, rea
 		err = r.Scan(&l.ID, &l.UserID, &l.Username, &started, &seen, &l.RememberMe, &l.IP)
 		l.StartedAt, l.LastSeenAt = instant(started), instant(seen)
 		return l, err
-	}, selectLive+condition+alive+" ORDER BY s.started_at DESC, s.id LIMIT $8 OFFSET $9", append(a.args(realmID, id), limit, first)...)
+	}, selectLive+condition+alive+" ORDER BY s.started_at DESC, s.id LIMIT $8 OFFSET $9", append(a.args(realmID, id), atMost(limit), max(first, 0))...)
 	if err != nil {
 		return nil, err
 	}

@@ -285,6 +285,15 @@ func scanText(r scanner) (string, error) {
 	return s, r.Scan(&s)
 }
 
+// atMost is a limit as both engines understand it: below zero, SQLite gives all
+// rows and PostgreSQL an error.
+func atMost(limit int) int {
+	if limit < 0 {
+		return 1 << 30
+	}
+	return limit
+}
+
 // millis and instant are the two ways between time.Time and the columns: Unix
 // milliseconds UTC, 0 for the zero time.
 func millis(t time.Time) int64 {

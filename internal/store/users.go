@@ -207,7 +207,7 @@ func (s *Store) Users(ctx context.Context, realmID string, f UserFilter) ([]*rea
 	case -1:
 		f.Max = 1 << 30
 	}
-	args = append(args, max(f.Max, 0), f.First)
+	args = append(args, max(f.Max, 0), max(f.First, 0))
 	found, err := list(ctx, s.read, scanUser, selectUser+"WHERE "+where+" ORDER BY username LIMIT $"+itoa(len(args)-1)+" OFFSET $"+itoa(len(args)), args...)
 	if err != nil {
 		return nil, err
@@ -222,10 +222,7 @@ func (s *Store) Users(ctx context.Context, realmID string, f UserFilter) ([]*rea
 
 // someUsers gives users of a realm by username; condition says which, of $2.
 func (s *Store) someUsers(ctx context.Context, condition, realmID, arg string, first, limit int) ([]*realm.User, error) {
-	if limit < 0 {
-		limit = 1 << 30
-	}
-	found, err := list(ctx, s.read, scanUser, selectUser+"WHERE realm_id = $1 AND "+condition+" ORDER BY username LIMIT $3 OFFSET $4", realmID, arg, limit, first)
+	found, err := list(ctx, s.read, scanUser, selectUser+"WHERE realm_id = $1 AND "+condition+" ORDER BY username LIMIT $3 OFFSET $4", realmID, arg, atMost(limit), max(first, 0))
 	if err != nil {
 		return nil, err
 	}

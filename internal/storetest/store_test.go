@@ -546,6 +546,7 @@ func TestUserSearch(t *testing.T) {
 			{"by username, exact", store.UserFilter{Username: "ALICE", Exact: true}, []string{"alice"}},
 			{"by last name", store.UserFilter{LastName: "lidd"}, []string{"al_ice", "bob", "malice"}},
 			{"a page", store.UserFilter{First: 1, Max: 2}, []string{"alice", "bob"}},
+			{"a page before the first", store.UserFilter{First: -1, Max: 1}, []string{"al_ice"}},
 			{"a quote", store.UserFilter{Search: `' OR 1=1 --`}, []string{}},
 		} {
 			found, err := s.Users(t.Context(), realmID, c.f)
