@@ -13,11 +13,13 @@ func (b BruteForce) Count(f FailedLogins, now time.Time) FailedLogins {
 	quick := f.Count > 0 && now.Sub(f.LastAt) < time.Duration(b.QuickLoginCheckMillis)*time.Millisecond
 	f.Count, f.LastAt = f.Count+1, now
 	wait := b.wait(f.Count)
-	if quick && wait == 0 {
+	if wait > 0 { // a lock for being quick is none of these
+		f.Lockouts++
+	} else if quick {
 		wait = Seconds(b.MinimumQuickLoginWait)
 	}
 	if wait = min(wait, Seconds(b.MaxFailureWait)); wait > 0 {
-		f.LockedUntil, f.Lockouts = now.Add(wait), f.Lockouts+1
+		f.LockedUntil = now.Add(wait)
 	}
 	return f
 }

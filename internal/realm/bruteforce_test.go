@@ -38,6 +38,9 @@ func TestBruteForceCount(t *testing.T) {
 			if got.Count != c.count || wait != c.wait {
 				t.Errorf("count %d, wait %v; want %d, %v", got.Count, wait, c.count, c.wait)
 			}
+			if lockout := wait > 0 && c.name != "too quick"; (got.Lockouts == 1) != lockout {
+				t.Errorf("%d lockouts: those for being quick are not counted, the others are", got.Lockouts)
+			}
 		})
 	}
 }
