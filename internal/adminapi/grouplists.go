@@ -123,24 +123,29 @@ func (t *tree) answer(groups []*realm.Group, brief bool) error {
 func (t *tree) answerWays(groups []*realm.Group, brief bool) error {
 	made := map[string]*rep.GroupAnswer{}
 	top := []*rep.GroupAnswer{}
+	above := parents(t.groups)
+	all := make(map[string]*realm.Group, len(t.groups))
+	for _, g := range t.groups {
+		all[g.ID] = g
+	}
 	for _, g := range groups {
-		way := chain(t.groups, g.ID)
+		way := upwards(above, g.ID)
 		slices.Reverse(way)
-		var above *rep.GroupAnswer
+		var parent *rep.GroupAnswer
 		for _, id := range way {
 			if made[id] == nil {
-				one, err := t.one(byID(t.groups, id), brief)
+				one, err := t.one(all[id], brief)
 				if err != nil {
 					return err
 				}
 				made[id] = one
-				if above == nil {
+				if parent == nil {
 					top = append(top, one)
 				} else {
-					above.SubGroups = append(above.SubGroups, one)
+					parent.SubGroups = append(parent.SubGroups, one)
 				}
 			}
-			above = made[id]
+			parent = made[id]
 		}
 	}
 	return t.c.json(top)

@@ -139,11 +139,17 @@ func (a *API) withinGroup(c *call, id string, whole bool) error {
 }
 
 // chain gives a group and all groups above it.
-func chain(groups []*realm.Group, id string) []string {
-	parents := map[string]string{}
+func chain(groups []*realm.Group, id string) []string { return upwards(parents(groups), id) }
+
+func parents(groups []*realm.Group) map[string]string {
+	out := make(map[string]string, len(groups))
 	for _, g := range groups {
-		parents[g.ID] = g.ParentID
+		out[g.ID] = g.ParentID
 	}
+	return out
+}
+
+func upwards(parents map[string]string, id string) []string {
 	var out []string
 	for ; id != "" && !slices.Contains(out, id); id = parents[id] {
 		out = append(out, id)
@@ -153,15 +159,19 @@ func chain(groups []*realm.Group, id string) []string {
 
 // under gives all groups below a group.
 func under(groups []*realm.Group, id string) []string {
-	out := []string{id}
-	for i := 0; i < len(out); i++ {
-		for _, g := range groups {
-			if g.ParentID == out[i] && !slices.Contains(out, g.ID) {
-				out = append(out, g.ID)
-			}
-		}
+	children := map[string][]string{}
+	for _, g := range groups {
+		children[g.ParentID] = append(children[g.ParentID], g.ID)
 	}
-	return out[1:]
+	seen, out := map[string]bool{id: true}, []string{}
+	for queue := children[id]; len(queue) > 0; queue = queue[1:] {
+		if seen[queue[0]] {
+			continue
+		}
+		seen[queue[0]] = true
+		out, queue = append(out, queue[0]), append(queue, children[queue[0]]...)
+	}
+	return out
 }
 
 // mayJoin looks at the groups of a new user: their roles are rights too.
