@@ -92,6 +92,9 @@ func template(name string) []byte {
 }
 
 func (b *builder) run(ctx context.Context, base, file *rep.File) error {
+	if file.ClientScopes != nil { // as with Keycloak, a file that lists scopes lists all of them
+		base.ClientScopes = slices.DeleteFunc(base.ClientScopes, func(raw json.RawMessage) bool { return headOf(raw).Name != "offline_access" })
+	}
 	for _, step := range []func(*rep.File) error{b.addScopes, b.addClients, b.addRoles, b.addComposites} {
 		for _, f := range []*rep.File{file, base} { // what the file has comes first
 			if err := step(f); err != nil {
@@ -104,9 +107,8 @@ func (b *builder) run(ctx context.Context, base, file *rep.File) error {
 	if file.DefaultRole != nil && b.roles["/"+file.DefaultRole.Name] != "" {
 		b.agg.Realm.DefaultRoleID = b.roles["/"+file.DefaultRole.Name]
 	}
-	for _, f := range []*rep.File{base, file} {
-		b.addScopeMappings(f)
-	}
+	b.addScopeMappings(file, nil)
+	b.addScopeMappings(base, namedIn(file))
 	if err := b.addGroups(file); err != nil {
 		return err
 	}
@@ -222,7 +224,13 @@ func (b *builder) addComposites(f *rep.File) error {
 	for clientID, roles := range all {
 		for _, role := range roles {
 			id := b.roles[clientID+"/"+role.Name]
-			if role.Composites == nil || b.agg.Composites[id] != nil {
+			if b.agg.Composites[id] != nil {
+				continue
+			}
+			if role.Composites == nil {
+				if clientID == "" { // as with Keycloak, which completes the roles of its own clients alone
+					b.agg.Composites[id] = []string{}
+				}
 				continue
 			}
 			children, err := b.roleIDs(role.Composites.Realm, role.Composites.Client)
@@ -262,8 +270,32 @@ func (b *builder) roleIDs(ofRealm []string, ofClients map[string][]string) ([]st
 	return ids, nil
 }
 
-func (b *builder) addScopeMappings(f *rep.File) {
+// namedIn are the clients and client scopes that a file has itself: what they are
+// limited to is in the file, not in the template.
+func namedIn(f *rep.File) map[string]bool {
+	out := map[string]bool{}
+	for _, list := range [][]json.RawMessage{f.Clients, f.ClientScopes} {
+		for _, raw := range list {
+			out["client "+headOf(raw).ClientID], out["scope "+headOf(raw).Name] = true, true
+		}
+	}
+	return out
+}
+
+// head names a client or a client scope.
+type head struct{ ClientID, Name string }
+
+// headOf is the zero value for what does not parse: that is refused where it is decoded.
+func headOf(raw json.RawMessage) (h head) {
+	_ = json.Unmarshal(raw, &h)
+	return h
+}
+
+func (b *builder) addScopeMappings(f *rep.File, except map[string]bool) {
 	add := func(container string, s rep.ScopeMapping) {
+		if except["client "+s.Client] || except["scope "+s.ClientScope] {
+			return
+		}
 		for _, name := range s.Roles {
 			id := b.roles[container+"/"+name]
 			if sc := b.scopes[s.ClientScope]; sc != nil && id != "" {

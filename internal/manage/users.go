@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -87,7 +88,8 @@ func checkUser(u *realm.User) error {
 	if n := utf8.RuneCountInString(u.Username); u.ServiceAccountClient == "" && (n < 3 || n > 255) {
 		wrong = append(wrong, &InvalidError{Field: "username", Text: "error-invalid-length", Params: []any{"username", 3, 255}})
 	}
-	if strings.ContainsFunc(u.Username, unicode.IsControl) || strings.ContainsAny(u.Username, "<>&\"'$%!#?§,;:*~/\\|^=[]{}()`\x00\r\n\t ") {
+	// The name of a service account is made of its client's, which may be an address.
+	if u.ServiceAccountClient == "" && (strings.ContainsFunc(u.Username, unicode.IsControl) || strings.ContainsAny(u.Username, "<>&\"'$%!#?§,;:*~/\\|^=[]{}()`\x00\r\n\t ")) {
 		wrong = append(wrong, &InvalidError{Field: "username", Text: "error-username-invalid-character", Params: []any{"username"}})
 	}
 	for _, name := range []struct{ field, value string }{{"firstName", u.FirstName}, {"lastName", u.LastName}} {
@@ -121,6 +123,9 @@ func (m *Manager) credential(ctx context.Context, u *realm.User, c rep.Credentia
 		n.Type = "password"
 	}
 	if c.Value == "" {
+		if c.CreatedDate > 0 {
+			n.CreatedAt = time.UnixMilli(c.CreatedDate).UTC()
+		}
 		return n, nil
 	}
 	h, err := m.Passwords.Hash(ctx, c.Value)

@@ -30,8 +30,8 @@ type Roles struct {
 
 // ScopeMapping limits a client or a client scope to roles.
 type ScopeMapping struct {
-	Client      string   `json:"client"`
-	ClientScope string   `json:"clientScope"`
+	Client      string   `json:"client,omitempty"`
+	ClientScope string   `json:"clientScope,omitempty"`
 	Roles       []string `json:"roles"`
 }
 

@@ -30,6 +30,9 @@ func fromMappers(in []Mapper) []realm.Mapper {
 func toMappers(in []realm.Mapper) []Mapper {
 	var out []Mapper
 	for _, m := range in {
+		if m.Config == nil {
+			m.Config = map[string]string{}
+		}
 		out = append(out, Mapper{ID: m.ID, Name: m.Name, Protocol: m.Protocol, ProtocolMapper: m.Type, Config: m.Config})
 	}
 	return out

@@ -76,6 +76,9 @@ func decodeRealm(doc []byte, into *realm.Realm) (*File, error) {
 		return nil, err
 	}
 	into.Attributes = mergeAttributes(attributes, into.Attributes)
+	if c, ok := into.Extra["components"]; ok {
+		into.Extra["components"] = withoutKeys(c)
+	}
 	return f, nil
 }
 

@@ -136,6 +136,33 @@ func TestPartialDocumentsKeepTheRest(t *testing.T) {
 	}
 }
 
+// A document is read over a record that others share: a change that is refused
+// afterwards must have changed nothing, and clients that begin with the same
+// scopes must keep their own.
+func TestDecodingWritesIntoNothingShared(t *testing.T) {
+	shared := func() *realm.Client {
+		return &realm.Client{RedirectURIs: []string{"https://a/"}, WebOrigins: []string{"https://a"}, DefaultScopes: []string{"profile"}, OptionalScopes: []string{"phone"},
+			Attributes: map[string]string{"a": "1"}, Mappers: []realm.Mapper{{Name: "m", Config: map[string]string{"claim.name": "a"}}}}
+	}
+	cached := shared()
+	c := *cached
+	if _, err := DecodeClient([]byte(`{"redirectUris":["https://evil/"],"webOrigins":["https://evil"],"defaultClientScopes":["all"],"optionalClientScopes":["more"],
+		"attributes":{"a":"2"},"protocolMappers":[{"name":"n","config":{"claim.name":"b"}}]}`), &c); err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(shared(), cached); d != "" {
+		t.Error(d)
+	}
+	user := &realm.User{Attributes: map[string][]string{"a": {"1"}}, RequiredActions: []string{"UPDATE_PASSWORD"}}
+	u := *user
+	if _, err := DecodeUser([]byte(`{"attributes":{"a":["2"]},"requiredActions":["OTHER"]}`), &u); err != nil {
+		t.Fatal(err)
+	}
+	if user.Attributes["a"][0] != "1" || user.RequiredActions[0] != "UPDATE_PASSWORD" {
+		t.Errorf("the user that others share has changed: %+v", user)
+	}
+}
+
 // A client that does not know our switches must not weaken a realm by saving it.
 func TestSavingARealmKeepsItsSwitches(t *testing.T) {
 	r := &realm.Realm{Attributes: map[string]string{realm.ProfileAttribute: realm.ProfileStrict, "old": "1"}}

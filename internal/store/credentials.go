@@ -21,20 +21,23 @@ func (s *Store) insertCredential(ctx context.Context, tx *sql.Tx, u *realm.User,
 	return err
 }
 
+const selectCredential = "SELECT id, user_id, type, label, data, secret_sealed, created_at, priority, temporary FROM credentials "
+
+func (s *Store) scanCredential(r scanner) (realm.Credential, error) {
+	var c realm.Credential
+	var sealed []byte
+	var created int64
+	if err := r.Scan(&c.ID, &c.UserID, &c.Type, &c.Label, &c.Data, &sealed, &created, &c.Priority, &c.Temporary); err != nil {
+		return c, err
+	}
+	plain, err := s.seal.Open(sealed, "credentials", c.ID, "secret")
+	c.Secret, c.CreatedAt = string(plain), instant(created)
+	return c, err
+}
+
 // Credentials gives a user's credentials in order, their secrets opened.
 func (s *Store) Credentials(ctx context.Context, realmID, userID string) ([]realm.Credential, error) {
-	return list(ctx, s.read, func(r scanner) (realm.Credential, error) {
-		var c realm.Credential
-		var sealed []byte
-		var created int64
-		if err := r.Scan(&c.ID, &c.UserID, &c.Type, &c.Label, &c.Data, &sealed, &created, &c.Priority, &c.Temporary); err != nil {
-			return c, err
-		}
-		plain, err := s.seal.Open(sealed, "credentials", c.ID, "secret")
-		c.Secret, c.CreatedAt = string(plain), instant(created)
-		return c, err
-	}, `SELECT id, user_id, type, label, data, secret_sealed, created_at, priority, temporary FROM credentials
-		WHERE realm_id = $1 AND user_id = $2 ORDER BY priority, created_at`, realmID, userID)
+	return list(ctx, s.read, s.scanCredential, selectCredential+"WHERE realm_id = $1 AND user_id = $2 ORDER BY priority, created_at", realmID, userID)
 }
 
 // SetPassword replaces a user's password. The gate is raised; sessions live on
