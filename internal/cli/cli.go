@@ -48,6 +48,8 @@ func commands() []command {
 		{"start", "serve, in Keycloak's words: its flags, its variables, its defaults", runServeAs("start")},
 		{"start-dev", "the same, as Keycloak's start-dev: plain http on this machine", runServeAs("start-dev")},
 		{"keys", "keys list, rotate, retire: the keys that a realm signs with", runKeys},
+		{"export", "a realm with everything in it as a file", runExport},
+		{"import", "realms from files", runImport},
 		{"user", "user reset-password: another password for somebody who is locked out", runUser},
 		{"version", "version, commit and Go version", runVersion},
 	}
@@ -118,8 +120,9 @@ func (m *many) Set(v string) error {
 // set too.
 type flags struct {
 	*flag.FlagSet
-	config string
-	given  map[string]bool // what was set in Latchkey's own words
+	config     string
+	given      map[string]bool // what was set in Latchkey's own words
+	positional bool // arguments may stand behind the flags
 }
 
 func newFlags(e *Env, name, usage string) *flags {
@@ -142,7 +145,7 @@ func (f *flags) parse(e *Env, args []string, secrets ...string) error {
 		}
 		return usagef("%v", err)
 	}
-	if f.NArg() > 0 {
+	if f.NArg() > 0 && !f.positional {
 		return usagef("unexpected argument %q", f.Arg(0))
 	}
 	f.given = map[string]bool{}
@@ -163,7 +166,8 @@ func everyVariable() []string {
 		"LATCHKEY_ACCEPT_WEAKER", "LATCHKEY_TRUSTED_PROXY", "LATCHKEY_TLS_CERT", "LATCHKEY_TLS_KEY", "LATCHKEY_LOG_FORMAT", "LATCHKEY_LOG_LEVEL", "LATCHKEY_APP_ADDR",
 		"LATCHKEY_JSON", "LATCHKEY_REALM", "LATCHKEY_USERNAME", "LATCHKEY_CLIENT_SECRETS", "LATCHKEY_ISSUER", "LATCHKEY_CLIENT_ID", "LATCHKEY_CLIENT_SECRET",
 		"LATCHKEY_REDIRECT_URI", "LATCHKEY_TOKEN_ENDPOINT", "LATCHKEY_USERINFO_ENDPOINT", "LATCHKEY_SESSION_KEYS",
-		"LATCHKEY_KEYCLOAK_JSON", "LATCHKEY_METRICS", "LATCHKEY_ALGORITHM", "LATCHKEY_KID", "LATCHKEY_FORCE"}
+		"LATCHKEY_KEYCLOAK_JSON", "LATCHKEY_METRICS", "LATCHKEY_ALGORITHM", "LATCHKEY_KID", "LATCHKEY_FORCE",
+		"LATCHKEY_FILE", "LATCHKEY_USERS", "LATCHKEY_LOOPBACK"}
 }
 
 func (f *flags) fromVars(e *Env, given map[string]bool, secrets []string) error {

@@ -6,13 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/latchkey-id/latchkey/internal/manage"
-	"github.com/latchkey-id/latchkey/internal/password"
 	"github.com/latchkey-id/latchkey/internal/store"
 )
 
@@ -43,23 +39,11 @@ func runUser(ctx context.Context, e *Env, args []string) error {
 	if err != nil {
 		return err
 	}
-	if _, err := os.Stat(filepath.Join(o.data, "latchkey.db")); o.data != "" && err != nil {
-		return fmt.Errorf("--data %s holds no database of a server: %w", o.data, err)
-	}
-	log, err := newLogger(e, "text", "info")
+	m, closeStore, err := openManager(ctx, e, o)
 	if err != nil {
 		return err
 	}
-	s, _, err := openStore(ctx, e, o, log)
-	if err != nil {
-		return err
-	}
-	defer s.Close()
-	pool, err := password.NewPool(1, password.Keycloak())
-	if err != nil {
-		return err
-	}
-	m := &manage.Manager{Store: s, Passwords: pool, Now: time.Now}
+	defer closeStore()
 	if err := m.ResetPassword(ctx, realmName, username, pw); errors.Is(err, store.ErrNotFound) {
 		return fmt.Errorf("there is no user %q in realm %q", username, realmName)
 	} else if err != nil {
