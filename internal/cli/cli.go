@@ -122,7 +122,7 @@ type flags struct {
 	*flag.FlagSet
 	config     string
 	given      map[string]bool // what was set in Latchkey's own words
-	positional bool // arguments may stand behind the flags
+	positional bool            // arguments may stand behind the flags
 }
 
 func newFlags(e *Env, name, usage string) *flags {

@@ -262,7 +262,8 @@ func (i *Issuer) idToken(ctx context.Context, g Grant, s *subject, access string
 		return "", err
 	}
 	c["exp"], c["typ"], c["jti"] = now.Add(i.accessLife(g)).Unix(), "ID", realm.NewID()
-	c["aud"], c["sub"], c["at_hash"] = g.Client.ClientID, g.User.ID, hash
+	addAudience(c, g.Client.ClientID) // beside those that an audience mapper has added
+	c["sub"], c["at_hash"] = g.User.ID, hash
 	if g.Nonce != "" {
 		c["nonce"] = g.Nonce
 	}
@@ -295,24 +296,52 @@ func (i *Issuer) subject(ctx context.Context, g Grant) (*subject, error) {
 	if s.roles, err = i.named(ctx, g.Realm.ID, have, table); err != nil {
 		return nil, err
 	}
-	s.groups, err = i.groupPaths(ctx, g.Realm.ID, g.User.ID)
-	return s, err
+	return s, i.addGroups(ctx, g, s)
 }
 
-func (i *Issuer) groupPaths(ctx context.Context, realmID, userID string) ([]string, error) {
-	mine, err := i.Store.UserGroups(ctx, realmID, userID)
+func (i *Issuer) addGroups(ctx context.Context, g Grant, s *subject) error {
+	mine, err := i.Store.UserGroups(ctx, g.Realm.ID, g.User.ID)
 	if err != nil || len(mine) == 0 {
-		return nil, err
+		return err
 	}
-	all, err := i.Store.Groups(ctx, realmID)
-	var paths []string
-	for _, g := range all {
-		if slices.Contains(mine, g.ID) {
-			paths = append(paths, g.Path)
+	all, err := i.Store.Groups(ctx, g.Realm.ID)
+	if err != nil {
+		return err
+	}
+	byID := map[string]*realm.Group{}
+	for _, group := range all {
+		byID[group.ID] = group
+		if slices.Contains(mine, group.ID) {
+			s.groups = append(s.groups, group.Path)
 		}
 	}
-	slices.Sort(paths)
-	return paths, err
+	slices.Sort(s.groups)
+	slices.Sort(mine)
+	s.lent = func(name string, all bool) []string { return groupAttribute(byID, mine, name, all) }
+	return nil
+}
+
+// groupAttribute is an attribute that groups lend to their members: the first
+// one on the way up from each group, or all of them.
+func groupAttribute(byID map[string]*realm.Group, mine []string, name string, all bool) []string {
+	const deepest = 100 // a loop in the data must not hang a login
+	var out []string
+	for _, id := range mine {
+		at := byID[id]
+		for range deepest {
+			if at == nil {
+				break
+			}
+			if values := at.Attributes[name]; len(values) > 0 {
+				if !all {
+					return values
+				}
+				out = append(out, values...)
+			}
+			at = byID[at.ParentID]
+		}
+	}
+	return out
 }
 
 func attributeSeconds(c *realm.Client, name string, otherwise int) int {

@@ -27,7 +27,8 @@ type subject struct {
 	client  *realm.Client
 	session *realm.Session
 	roles   Roles
-	groups  []string // paths
+	groups  []string                             // paths
+	lent    func(name string, all bool) []string // a group attribute, see groupAttribute; nil without groups
 	notes   map[string]string
 	acr     string
 	auth    int64
@@ -60,7 +61,7 @@ func mapperTable() map[string]mapper {
 func apply(claims map[string]any, s *subject, mappers []realm.Mapper, to target) {
 	table := mapperTable()
 	for _, m := range mappers {
-		if run, ok := table[m.Type]; ok && on(m, to) {
+		if run, ok := table[m.Type]; ok && on(m, to) && fits(m.Type, to) {
 			run(claims, s, m)
 		}
 	}
@@ -78,6 +79,15 @@ func on(m realm.Mapper, to target) bool {
 		return false
 	}
 	return set == "true" || !named && m.Config[string(toID)] == "true"
+}
+
+// fits: these mappers write into access tokens alone, whatever their configuration
+// says, as with Keycloak.
+func fits(mapperType string, to target) bool {
+	if mapperType == "oidc-audience-resolve-mapper" || mapperType == "oidc-allowed-origins-mapper" {
+		return to == toAccess || to == toLightweight
+	}
+	return true
 }
 
 func mapSub(c map[string]any, s *subject, _ realm.Mapper) { c["sub"] = s.user.ID }
@@ -120,6 +130,13 @@ func mapAttribute(c map[string]any, s *subject, m realm.Mapper) {
 	values := s.user.Attributes[name]
 	if builtin := map[string]string{"username": s.user.Username, "email": s.user.Email, "firstName": s.user.FirstName, "lastName": s.user.LastName}[name]; builtin != "" {
 		values = []string{builtin}
+	}
+	if all := m.Config["aggregate.attrs"] == "true"; s.lent != nil && (all || len(values) == 0) {
+		values = append(slices.Clip(values), s.lent(name, all)...)
+		if all {
+			slices.Sort(values)
+			values = slices.Compact(values)
+		}
 	}
 	if len(values) == 0 {
 		return
@@ -234,6 +251,9 @@ func WebOrigins(c *realm.Client) []string {
 }
 
 func mapGroups(c map[string]any, s *subject, m realm.Mapper) {
+	if len(s.groups) == 0 {
+		return
+	}
 	out := []any{}
 	for _, path := range s.groups {
 		if m.Config["full.path"] == "false" {

@@ -119,6 +119,43 @@ func TestUserinfoFollowsTheIDTokenWhereAMapperDoesNotNameIt(t *testing.T) {
 	}
 }
 
+// What Keycloak 26.7.4 does with the same file (cmd/latchkey, TestSameFile…).
+func TestMappersAsKeycloaks(t *testing.T) {
+	byID := map[string]*realm.Group{"top": {ID: "top", Attributes: map[string][]string{"cost": {"1"}}}, "sub": {ID: "sub", ParentID: "top", Attributes: map[string][]string{"cost": {"2"}, "own": {"s"}}},
+		"loop": {ID: "loop", ParentID: "loop"}}
+	for _, c := range []struct {
+		name string
+		mine []string
+		attr string
+		all  bool
+		want []string
+	}{
+		{"the nearest", []string{"sub"}, "cost", false, []string{"2"}}, {"from above", []string{"loop", "top"}, "cost", false, []string{"1"}},
+		{"all of them", []string{"sub"}, "cost", true, []string{"2", "1"}}, {"none", []string{"top"}, "own", false, nil}, {"a group that is gone", []string{"x"}, "cost", true, nil},
+	} {
+		if d := cmp.Diff(c.want, groupAttribute(byID, c.mine, c.attr, c.all)); d != "" {
+			t.Errorf("%s: %s", c.name, d)
+		}
+	}
+	s := &subject{user: &realm.User{}, client: &realm.Client{ClientID: "app", WebOrigins: []string{"https://a"}}, roles: Roles{Client: map[string][]string{"api": {"r"}}}}
+	all := map[string]string{"access.token.claim": "true", "id.token.claim": "true", "userinfo.token.claim": "true", "included.client.audience": "orders", "claim.name": "groups"}
+	for _, c := range []struct {
+		mapper string
+		to     target
+		want   map[string]any
+	}{
+		{"oidc-audience-mapper", toAccess, map[string]any{"aud": "orders"}}, {"oidc-audience-mapper", toID, map[string]any{"aud": "orders"}}, {"oidc-audience-mapper", toUserinfo, map[string]any{}},
+		{"oidc-audience-resolve-mapper", toAccess, map[string]any{"aud": "api"}}, {"oidc-audience-resolve-mapper", toID, map[string]any{}}, {"oidc-audience-resolve-mapper", toUserinfo, map[string]any{}},
+		{"oidc-allowed-origins-mapper", toID, map[string]any{}}, {"oidc-group-membership-mapper", toAccess, map[string]any{}},
+	} {
+		claims := map[string]any{}
+		apply(claims, s, []realm.Mapper{{Type: c.mapper, Config: all}}, c.to)
+		if d := cmp.Diff(c.want, claims); d != "" {
+			t.Errorf("%s to %s: %s", c.mapper, c.to, d)
+		}
+	}
+}
+
 func TestLifespans(t *testing.T) {
 	now := time.Unix(1_800_000_000, 0)
 	i := &Issuer{Now: func() time.Time { return now }}
