@@ -135,7 +135,7 @@ func SessionLives(r *realm.Realm, s *realm.Session, now time.Time) bool {
 func SessionLimits(r *realm.Realm, s *realm.Session) (idle, most time.Duration) {
 	l := r.Lifespans
 	idle, most = realm.Seconds(l.SSOSessionIdle), realm.Seconds(l.SSOSessionMax)
-	if s.RememberMe {
+	if s.RememberMe && r.RememberMe { // a realm that no longer remembers forgets those it did (CVE-2025-11429)
 		idle = max(idle, realm.Seconds(l.SSOSessionIdleRememberMe))
 		most = max(most, realm.Seconds(l.SSOSessionMaxRememberMe))
 	}

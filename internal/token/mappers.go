@@ -287,7 +287,7 @@ func setPath(c map[string]any, path string, v any) {
 	for i, step := range steps {
 		step = strings.ReplaceAll(step, "\x00", ".")
 		if i == len(steps)-1 {
-			c[step] = v
+			c[step] = joined(c[step], v)
 			return
 		}
 		next, ok := c[step].(map[string]any)
@@ -297,6 +297,24 @@ func setPath(c map[string]any, path string, v any) {
 		}
 		c = next
 	}
+}
+
+// joined: lists that two mappers write into one claim become one list, as with
+// Keycloak (groups of a membership mapper and of microprofile-jwt). Of anything
+// else the later counts.
+func joined(have, v any) any {
+	old, ok := have.([]any)
+	list, ok2 := v.([]any)
+	if !ok || !ok2 {
+		return v
+	}
+	out := slices.Clip(old)
+	for _, e := range list {
+		if !slices.Contains(out, e) {
+			out = append(out, e)
+		}
+	}
+	return out
 }
 
 func reserved() []string {

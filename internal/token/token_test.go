@@ -137,6 +137,14 @@ func TestMappersAsKeycloaks(t *testing.T) {
 			t.Errorf("%s: %s", c.name, d)
 		}
 	}
+	twice := map[string]any{}
+	lists := &subject{user: &realm.User{}, groups: []string{"/g", "r"}, roles: Roles{Realm: []string{"r", "s"}}}
+	for _, kind := range []string{"oidc-group-membership-mapper", "oidc-usermodel-realm-role-mapper"} {
+		apply(twice, lists, []realm.Mapper{{Type: kind, Config: map[string]string{"access.token.claim": "true", "claim.name": "a.groups"}}}, toAccess)
+	}
+	if d := cmp.Diff(map[string]any{"a": map[string]any{"groups": []any{"/g", "r", "s"}}}, twice); d != "" {
+		t.Errorf("two mappers, one claim: %s", d)
+	}
 	s := &subject{user: &realm.User{}, client: &realm.Client{ClientID: "app", WebOrigins: []string{"https://a"}}, roles: Roles{Client: map[string][]string{"api": {"r"}}}}
 	all := map[string]string{"access.token.claim": "true", "id.token.claim": "true", "userinfo.token.claim": "true", "included.client.audience": "orders", "claim.name": "groups"}
 	for _, c := range []struct {
