@@ -91,6 +91,14 @@ func TestLongPasswords(t *testing.T) {
 	if ok, _, err := verify(long, h, cheap()); ok || err != nil {
 		t.Errorf("a longer password counts as its beginning: %v, %v", ok, err)
 	}
+	// CVE-2025-22228: every byte counts, the 73rd and the last too.
+	for _, at := range []int{71, 72, 73, MaxBytes - 1} {
+		other := []byte(long[:MaxBytes])
+		other[at] = 'y'
+		if ok, _, err := verify(string(other), h, cheap()); ok || err != nil {
+			t.Errorf("byte %d does not count: %v, %v", at+1, ok, err)
+		}
+	}
 }
 
 func TestPoolIsBusyAfterItsWait(t *testing.T) {

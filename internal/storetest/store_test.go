@@ -8,7 +8,9 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -559,4 +561,55 @@ func TestUserSearch(t *testing.T) {
 			}
 		}
 	})
+}
+
+// B10: what was used up stays on record until its time is over. Nothing that
+// somebody sends takes an entry away, because no statement does.
+func TestB10SingleUseEntriesLeaveByExpiryAlone(t *testing.T) {
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	deletes, n := regexp.MustCompile("DELETE FROM (?:codes|links|used_once) [^\"`]*"), 0
+	for _, file := range files {
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		b, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, statement := range deletes.FindAllString(string(b), -1) {
+			n++
+			if !strings.Contains(statement, "expires_at <") {
+				t.Errorf("%s: %s", file, statement)
+			}
+		}
+	}
+	if n < 3 {
+		t.Errorf("%d statements found: this test reads nothing", n)
+	}
+}
+
+// C2: what was rotated away stays so when the process begins anew.
+func TestC2ReuseIsKnownAfterARestart(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "latchkey.db")
+	s := open(t, store.Options{Path: path})
+	f := fill(t, s)
+	id := f.session(t)
+	if err := s.CreateRefreshFamily(t.Context(), realm.RefreshFamily{ID: "f1", RealmID: realmID, ClientID: "c1", UserID: "u1", SessionID: id, ExpiresAt: time.Now().Add(time.Hour)}, f.gates(id)); err != nil {
+		t.Fatal(err)
+	}
+	gates := f.gates(id)
+	rotate := func(s *store.Store, generation int64) error {
+		_, err := s.RotateRefresh(t.Context(), realmID, "f1", store.Rotate{Generation: generation, Rotation: true, ExpiresAt: time.Now().Add(time.Hour)}, gates)
+		return err
+	}
+	if err := errors.Join(rotate(s, 0), rotate(s, 1)); err != nil {
+		t.Fatal(err)
+	}
+	again := open(t, store.Options{Path: path}) // the first is not closed: a process that was killed closes nothing
+	if err := rotate(again, 0); !errors.Is(err, store.ErrUsed) {
+		t.Errorf("reuse after a restart: %v", err)
+	}
 }
