@@ -24,6 +24,7 @@ type dialect struct {
 	engine string // also the folder of its migrations
 
 	isolation sql.IsolationLevel
+	snapshot  sql.IsolationLevel // of a transaction that reads many statements at one moment
 
 	share      string // nobody changes or deletes the row; others may share it
 	update     string // the row is this transaction's; foreign keys to it do not wait
@@ -47,7 +48,7 @@ const channel = "latchkey_realms"
 
 func postgresDialect() dialect {
 	return dialect{
-		engine: "postgres", isolation: sql.LevelReadCommitted, share: " FOR SHARE", update: " FOR NO KEY UPDATE", exclusive: " FOR UPDATE", skipLocked: " FOR UPDATE SKIP LOCKED",
+		engine: "postgres", isolation: sql.LevelReadCommitted, snapshot: sql.LevelRepeatableRead, share: " FOR SHARE", update: " FOR NO KEY UPDATE", exclusive: " FOR UPDATE", skipLocked: " FOR UPDATE SKIP LOCKED",
 		lock: func(ctx context.Context, tx *sql.Tx, kind, key string) error {
 			_, err := exec(ctx, tx, "SELECT pg_advisory_xact_lock($1)", lockNumber(kind, key))
 			return err

@@ -13,7 +13,7 @@ import (
 // all. Client secrets and credentials are opened. Everything is in a fixed order.
 // It returns ErrNotFound for a name that no realm has.
 func (s *Store) ReadRealm(ctx context.Context, name string) (*Aggregate, error) {
-	tx, err := s.read.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	tx, err := s.read.BeginTx(ctx, &sql.TxOptions{ReadOnly: true, Isolation: s.d.snapshot})
 	if err != nil {
 		return nil, wrap(err)
 	}

@@ -566,7 +566,7 @@ func TestUserSearch(t *testing.T) {
 // B10: what was used up stays on record until its time is over. Nothing that
 // somebody sends takes an entry away, because no statement does.
 func TestB10SingleUseEntriesLeaveByExpiryAlone(t *testing.T) {
-	files, err := filepath.Glob("*.go")
+	files, err := filepath.Glob("../store/*.go")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -593,23 +593,83 @@ func TestB10SingleUseEntriesLeaveByExpiryAlone(t *testing.T) {
 
 // C2: what was rotated away stays so when the process begins anew.
 func TestC2ReuseIsKnownAfterARestart(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "latchkey.db")
-	s := open(t, store.Options{Path: path})
-	f := fill(t, s)
-	id := f.session(t)
-	if err := s.CreateRefreshFamily(t.Context(), realm.RefreshFamily{ID: "f1", RealmID: realmID, ClientID: "c1", UserID: "u1", SessionID: id, ExpiresAt: time.Now().Add(time.Hour)}, f.gates(id)); err != nil {
-		t.Fatal(err)
-	}
-	gates := f.gates(id)
-	rotate := func(s *store.Store, generation int64) error {
-		_, err := s.RotateRefresh(t.Context(), realmID, "f1", store.Rotate{Generation: generation, Rotation: true, ExpiresAt: time.Now().Add(time.Hour)}, gates)
-		return err
-	}
-	if err := errors.Join(rotate(s, 0), rotate(s, 1)); err != nil {
-		t.Fatal(err)
-	}
-	again := open(t, store.Options{Path: path}) // the first is not closed: a process that was killed closes nothing
-	if err := rotate(again, 0); !errors.Is(err, store.ErrUsed) {
-		t.Errorf("reuse after a restart: %v", err)
-	}
+	onEachShared(t, func(t *testing.T, p storetest.Place) {
+		s := p.Open(t, nil)
+		f := fill(t, s)
+		id := f.session(t)
+		if err := s.CreateRefreshFamily(t.Context(), realm.RefreshFamily{ID: "f1", RealmID: realmID, ClientID: "c1", UserID: "u1", SessionID: id, ExpiresAt: time.Now().Add(time.Hour)}, f.gates(id)); err != nil {
+			t.Fatal(err)
+		}
+		gates := f.gates(id)
+		rotate := func(s *store.Store, generation int64) error {
+			_, err := s.RotateRefresh(t.Context(), realmID, "f1", store.Rotate{Generation: generation, Rotation: true, ExpiresAt: time.Now().Add(time.Hour)}, gates)
+			return err
+		}
+		if err := errors.Join(rotate(s, 0), rotate(s, 1)); err != nil {
+			t.Fatal(err)
+		}
+		again := p.Open(t, nil) // the first is not closed: a process that was killed closes nothing
+		if err := rotate(again, 0); !errors.Is(err, store.ErrUsed) {
+			t.Errorf("reuse after a restart: %v", err)
+		}
+	})
+}
+
+// A realm read back whole is what was written, on every engine.
+func TestReadRealm(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		f := fill(t, s)
+		in, err := s.RealmByID(t.Context(), realmID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, err := s.ReadRealm(t.Context(), in.Name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		client, err1 := s.ClientByID(t.Context(), realmID, "c1")
+		user, err2 := s.UserByID(t.Context(), realmID, "u1")
+		credentials, err3 := s.Credentials(t.Context(), realmID, "u1")
+		direct, _, err4 := s.UserRoles(t.Context(), realmID, "u1")
+		groups, err5 := s.UserGroups(t.Context(), realmID, "u1")
+		table, err6 := s.Roles(t.Context(), realmID)
+		if err := errors.Join(err1, err2, err3, err4, err5, err6); err != nil {
+			t.Fatal(err)
+		}
+		secret, err := s.ClientSecret(t.Context(), realmID, "c1")
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			t.Fatal(err)
+		}
+		var c *store.NewClient
+		for i := range a.Clients {
+			if a.Clients[i].Client.ID == "c1" {
+				c = &a.Clients[i]
+			}
+		}
+		var u *store.NewUser
+		for i := range a.Users {
+			if a.Users[i].User.ID == "u1" {
+				u = &a.Users[i]
+			}
+		}
+		if c == nil || u == nil {
+			t.Fatalf("missing: client %v, user %v", c, u)
+		}
+		if d := cmp.Diff(store.NewClient{Client: client, Secret: secret}, *c, cmpopts.EquateEmpty()); d != "" {
+			t.Errorf("client: %s", d)
+		}
+		less := cmpopts.SortSlices(func(a, b string) bool { return a < b })
+		if d := cmp.Diff(store.NewUser{User: user, Credentials: credentials, RoleIDs: direct, GroupIDs: groups}, *u, cmpopts.EquateEmpty(), less); d != "" {
+			t.Errorf("user: %s", d)
+		}
+		if len(a.Roles) != len(table.ByID) || len(u.RoleIDs) == 0 || len(u.Credentials) == 0 || a.Realm.ID != f.user.RealmID {
+			t.Errorf("%d roles of %d, user %+v", len(a.Roles), len(table.ByID), u)
+		}
+		if d := cmp.Diff(table.Composites, a.Composites, cmpopts.EquateEmpty(), less); d != "" {
+			t.Errorf("composites: %s", d)
+		}
+		if _, err := s.ReadRealm(t.Context(), "nowhere"); !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("an unknown realm: %v", err)
+		}
+	})
 }
