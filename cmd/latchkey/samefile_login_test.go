@@ -83,7 +83,7 @@ func ourLogins() []attempt {
 }
 
 // at makes the attempt and gives what is stable of the outcome.
-func (a attempt) at(t *testing.T, p peer, realm string) map[string]any {
+func (a attempt) at(t *testing.T, p side, realm string) map[string]any {
 	t.Helper()
 	form := url.Values{"client_id": {a.client}}
 	if a.secret != "" {
@@ -111,7 +111,7 @@ func (a attempt) at(t *testing.T, p peer, realm string) map[string]any {
 	return a.outcome(t, p, realm, status, doc)
 }
 
-func (a attempt) outcome(t *testing.T, p peer, realm string, status int, doc map[string]any) map[string]any {
+func (a attempt) outcome(t *testing.T, p side, realm string, status int, doc map[string]any) map[string]any {
 	t.Helper()
 	out := map[string]any{"status": status}
 	for k, v := range doc {
@@ -137,7 +137,7 @@ func (a attempt) outcome(t *testing.T, p peer, realm string, status int, doc map
 	return out
 }
 
-func userinfo(t *testing.T, p peer, realm, token string) []byte {
+func userinfo(t *testing.T, p side, realm, token string) []byte {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, p.base+"/realms/"+realm+"/protocol/openid-connect/userinfo", nil)
 	if err != nil {
@@ -174,7 +174,7 @@ func payload(t *testing.T, token string) []byte {
 
 // stable leaves out what is another thing in every token; addresses of the
 // server are written alike, and lists are sorted.
-func stable(t *testing.T, p peer, doc []byte) any {
+func stable(t *testing.T, p side, doc []byte) any {
 	t.Helper()
 	var claims map[string]any
 	if err := json.Unmarshal([]byte(strings.ReplaceAll(string(doc), p.base, "BASE")), &claims); err != nil {
@@ -222,12 +222,12 @@ var (
 	attribute = regexp.MustCompile(`(name|value)="([^"]*)"`)
 )
 
-// visitor is a browser without a window: it keeps cookies, those for https too.
-type visitor struct {
+// pageVisitor is a browser without a window: it keeps cookies, those for https too.
+type pageVisitor struct {
 	cookies map[string]string
 }
 
-func (v *visitor) do(t *testing.T, method, address string, form url.Values) (*http.Response, string) {
+func (v *pageVisitor) do(t *testing.T, method, address string, form url.Values) (*http.Response, string) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, address, strings.NewReader(form.Encode()))
 	if err != nil {
@@ -258,10 +258,10 @@ func (v *visitor) do(t *testing.T, method, address string, form url.Values) (*ht
 }
 
 // byPage logs in as a person does. It gives the code, or how it ended.
-func (a attempt) byPage(t *testing.T, p peer, realm string) (code string, end map[string]any) {
+func (a attempt) byPage(t *testing.T, p side, realm string) (code string, end map[string]any) {
 	t.Helper()
 	sum := sha256.Sum256([]byte(verifier))
-	v := &visitor{map[string]string{}}
+	v := &pageVisitor{map[string]string{}}
 	resp, body := v.do(t, http.MethodGet, p.base+"/realms/"+realm+"/protocol/openid-connect/auth?"+url.Values{"client_id": {a.client}, "redirect_uri": {a.redirect}, "response_type": {"code"},
 		"scope": {a.scope}, "state": {"st"}, "nonce": {"no"}, "code_challenge": {base64.RawURLEncoding.EncodeToString(sum[:])}, "code_challenge_method": {"S256"}}.Encode(), nil)
 	form := loginForm.FindString(body)

@@ -21,13 +21,13 @@ import (
 )
 
 // keycloak is the running Keycloak that a test compares with.
-func keycloak(t *testing.T) peer {
+func keycloak(t *testing.T) side {
 	t.Helper()
 	base := os.Getenv("LATCHKEY_TEST_KEYCLOAK")
 	if base == "" {
 		needs(t, "LATCHKEY_TEST_KEYCLOAK, the address of a running Keycloak")
 	}
-	return peer{"keycloak", strings.TrimSuffix(base, "/"), "admin", "admin"}
+	return side{"keycloak", strings.TrimSuffix(base, "/"), "admin", "admin"}
 }
 
 // The same realm file in both gives the same logins: made and exported by
@@ -103,7 +103,7 @@ func fresh(t *testing.T, doc []byte) (string, []byte) {
 }
 
 // serveFor starts a server of ours with an administrator.
-func serveFor(t *testing.T, name string, args ...string) (peer, string) {
+func serveFor(t *testing.T, name string, args ...string) (side, string) {
 	t.Helper()
 	addr, data := freeAddr(t), filepath.Join(t.TempDir(), "data")
 	base := "http://" + addr
@@ -113,11 +113,11 @@ func serveFor(t *testing.T, name string, args ...string) (peer, string) {
 	cmd.Stderr = t.Output()
 	start(t, cmd)
 	waitFor(t, base+"/realms/master")
-	return peer{name, base, "admin", "admin"}, data
+	return side{name, base, "admin", "admin"}, data
 }
 
 // makeRealm makes a realm through the admin API, as a script would.
-func makeRealm(t *testing.T, p peer, name string) {
+func makeRealm(t *testing.T, p side, name string) {
 	t.Helper()
 	at := "/admin/realms/" + name
 	p.admin(t, "POST", "/admin/realms", `{"realm":"`+name+`","enabled":true,"displayName":"Made here","attributes":{"house":"red"},
@@ -141,11 +141,11 @@ func makeRealm(t *testing.T, p peer, name string) {
 	p.admin(t, "POST", at+"/users/"+users[0].ID+"/role-mappings/realm", "["+string(role)+"]")
 }
 
-// peer is a server, ours or Keycloak.
-type peer struct{ name, base, adminName, adminPassword string }
+// side is a server, ours or Keycloak.
+type side struct{ name, base, adminName, adminPassword string }
 
 // admin makes one call of the admin API and gives the body of a success.
-func (p peer) admin(t *testing.T, method, path, body string) []byte {
+func (p side) admin(t *testing.T, method, path, body string) []byte {
 	t.Helper()
 	status, doc := p.post(t, "master", url.Values{"grant_type": {"password"}, "client_id": {"admin-cli"}, "username": {p.adminName}, "password": {p.adminPassword}})
 	token, _ := doc["access_token"].(string)
@@ -171,13 +171,13 @@ func (p peer) admin(t *testing.T, method, path, body string) []byte {
 }
 
 // importRealm makes a realm of a whole file, and takes it away afterwards.
-func (p peer) importRealm(t *testing.T, name string, doc []byte) {
+func (p side) importRealm(t *testing.T, name string, doc []byte) {
 	t.Helper()
 	p.admin(t, "POST", "/admin/realms", string(doc))
 	t.Cleanup(func() { p.delete(t, name) })
 }
 
-func (p peer) delete(t *testing.T, name string) {
+func (p side) delete(t *testing.T, name string) {
 	t.Helper()
 	status, doc := p.post(t, "master", url.Values{"grant_type": {"password"}, "client_id": {"admin-cli"}, "username": {p.adminName}, "password": {p.adminPassword}})
 	req, err := http.NewRequest(http.MethodDelete, p.base+"/admin/realms/"+name, nil) // the test's own context has ended
@@ -196,7 +196,7 @@ func (p peer) delete(t *testing.T, name string) {
 }
 
 // post asks the token endpoint.
-func (p peer) post(t *testing.T, realm string, form url.Values) (int, map[string]any) {
+func (p side) post(t *testing.T, realm string, form url.Values) (int, map[string]any) {
 	t.Helper()
 	resp, err := (&http.Client{Timeout: time.Minute}).PostForm(p.base+"/realms/"+realm+"/protocol/openid-connect/token", form)
 	if err != nil {
@@ -210,19 +210,19 @@ func (p peer) post(t *testing.T, realm string, form url.Values) (int, map[string
 	return resp.StatusCode, doc
 }
 
-// compare makes every attempt at every peer; what differs fails the test. An
+// compare makes every attempt at every side; what differs fails the test. An
 // attempt that should give tokens has to, so that two refusals are no agreement.
-func compare(t *testing.T, realm string, attempts []attempt, peers ...peer) {
+func compare(t *testing.T, realm string, attempts []attempt, sides ...side) {
 	t.Helper()
 	for _, a := range attempts {
 		t.Run(a.name, func(t *testing.T) {
-			first := a.at(t, peers[0], realm)
+			first := a.at(t, sides[0], realm)
 			if _, got := first["access_token"]; got != a.works {
-				t.Errorf("%s: tokens %v, want %v: %v", peers[0].name, got, a.works, first)
+				t.Errorf("%s: tokens %v, want %v: %v", sides[0].name, got, a.works, first)
 			}
-			for _, p := range peers[1:] {
+			for _, p := range sides[1:] {
 				if d := cmp.Diff(first, a.at(t, p, realm)); d != "" {
-					t.Errorf("-%s +%s: %s", peers[0].name, p.name, d)
+					t.Errorf("-%s +%s: %s", sides[0].name, p.name, d)
 				}
 			}
 		})
