@@ -164,8 +164,9 @@ func (e *Endpoint) checkHint(ctx context.Context, a *asked, hint, clientID strin
 	if err != nil {
 		return oauth.RefuseBecause(oauth.LogoutHintInvalid, err)
 	}
-	if t.Text("typ") != "ID" || len(t.Audience()) != 1 {
-		return oauth.Refuse(oauth.LogoutHintInvalid, "typ is "+t.Text("typ"))
+	// A mapper can add audiences to an ID token; azp is whom it was issued to.
+	if azp := t.Text("azp"); t.Text("typ") != "ID" || azp == "" || (clientID != "" && azp != clientID) {
+		return oauth.Refuse(oauth.LogoutHintInvalid, "typ is "+t.Text("typ")+", azp is "+azp)
 	}
 	a.hint = t
 	return nil
@@ -173,7 +174,7 @@ func (e *Endpoint) checkHint(ctx context.Context, a *asked, hint, clientID strin
 
 func (e *Endpoint) checkClient(ctx context.Context, a *asked, id string) (err error) {
 	if id == "" && a.hint != nil {
-		id = a.hint.Audience()[0]
+		id = a.hint.Text("azp")
 	}
 	if id == "" {
 		return nil

@@ -115,6 +115,30 @@ func TestA14C20C21Logout(t *testing.T) {
 	}
 }
 
+// S-40: an ID token for several clients is a hint for the one that it was issued to.
+func TestS40AHintForSeveralIsTheIssuedClients(t *testing.T) {
+	s := start(t, nil)
+	s.change("clients", "lenient", `{"protocolMappers":[{"name":"aud","protocol":"openid-connect","protocolMapper":"oidc-audience-mapper","config":{"included.client.audience":"other","id.token.claim":"true"}}]}`)
+	c := s.browser()
+	hint := s.exchange("lenient", s.code(c, "lenient", nil)).text("id_token")
+	if _, claims, err := jose.Unverified(hint); err != nil || len(claims["aud"].([]any)) != 2 {
+		t.Fatalf("aud %v, %v", claims["aud"], err)
+	}
+	ask := func(client string) answer {
+		q := url.Values{"id_token_hint": {hint}, "post_logout_redirect_uri": {callback}}
+		if client != "" {
+			q.Set("client_id", client)
+		}
+		return s.get(c, s.oidc("lenient", "logout")+"?"+q.Encode())
+	}
+	if a := ask("other"); a.status != 400 || a.location != nil {
+		t.Errorf("for a client that is only in aud: %d %v", a.status, a.location)
+	}
+	if a := ask(""); a.location == nil || !strings.HasPrefix(a.location.String(), callback) {
+		t.Errorf("for its own: %d %v", a.status, a.location)
+	}
+}
+
 // B6, B7: a code and a refresh token are the client's that they were given to,
 // and a code works in its time: one cell of the table passes.
 func TestB6B7CodesAndRefreshTokensAreBound(t *testing.T) {
