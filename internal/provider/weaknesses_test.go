@@ -118,7 +118,7 @@ func TestA14C20C21Logout(t *testing.T) {
 // S-40: an ID token for several clients is a hint for the one that it was issued to.
 func TestS40AHintForSeveralIsTheIssuedClients(t *testing.T) {
 	s := start(t, nil)
-	s.change("clients", "lenient", `{"protocolMappers":[{"name":"aud","protocol":"openid-connect","protocolMapper":"oidc-audience-mapper","config":{"included.client.audience":"other","id.token.claim":"true"}}]}`)
+	s.alter("clients", "lenient", `{"protocolMappers":[{"name":"aud","protocol":"openid-connect","protocolMapper":"oidc-audience-mapper","config":{"included.client.audience":"other","id.token.claim":"true"}}]}`)
 	c := s.browser()
 	hint := s.exchange("lenient", s.code(c, "lenient", nil)).text("id_token")
 	if _, claims, err := jose.Unverified(hint); err != nil || len(claims["aud"].([]any)) != 2 {
@@ -289,13 +289,13 @@ func TestC3ARevocationThatIsNotStoredIsNoSuccess(t *testing.T) {
 // C4 to C7, C9, C10: whoever and whatever is off gets nothing more, by any way.
 func TestC6WhatIsOffGetsNothing(t *testing.T) {
 	for off, turn := range map[string]func(s *server, realmName string){
-		"the user": func(s *server, r string) { s.change("users", r, `{"enabled":false}`) }, "the client": func(s *server, r string) { s.change("clients", r, `{"enabled":false}`) },
+		"the user": func(s *server, r string) { s.alter("users", r, `{"enabled":false}`) }, "the client": func(s *server, r string) { s.alter("clients", r, `{"enabled":false}`) },
 		"the realm": func(s *server, r string) {
 			if err := s.manage.UpdateRealm(s.t.Context(), r, []byte(`{"enabled":false}`)); err != nil {
 				s.t.Fatal(err)
 			}
 		},
-		"the session": func(s *server, r string) { s.change("session", r, "") },
+		"the session": func(s *server, r string) { s.alter("session", r, "") },
 	} {
 		t.Run(off, func(t *testing.T) {
 			s := start(t, nil)
@@ -335,8 +335,8 @@ func TestC6WhatIsOffGetsNothing(t *testing.T) {
 
 func hasCode(a answer) bool { return a.location != nil && a.location.Query().Get("code") != "" }
 
-// change changes alice, the client app, or ends all of alice's sessions.
-func (s *server) change(what, realmName, doc string) {
+// alter changes alice, the client app, or ends all of alice's sessions.
+func (s *server) alter(what, realmName, doc string) {
 	s.t.Helper()
 	ctx := s.t.Context()
 	in, err := s.store0().RealmByName(ctx, realmName)
@@ -432,13 +432,13 @@ func TestC4ALostRoleIsInNoLaterToken(t *testing.T) {
 func TestC12TheLatestNotBeforeCounts(t *testing.T) {
 	for name, set := range map[string]func(s *server, at string){
 		"realm": func(s *server, at string) {
-			s.change("clients", "lenient", `{"notBefore":1}`)
+			s.alter("clients", "lenient", `{"notBefore":1}`)
 			if err := s.manage.UpdateRealm(s.t.Context(), "lenient", []byte(`{"notBefore":`+at+`}`)); err != nil {
 				s.t.Fatal(err)
 			}
 		},
-		"client": func(s *server, at string) { s.change("clients", "lenient", `{"notBefore":`+at+`}`) },
-		"user":   func(s *server, at string) { s.change("users", "lenient", `{"notBefore":`+at+`}`) },
+		"client": func(s *server, at string) { s.alter("clients", "lenient", `{"notBefore":`+at+`}`) },
+		"user":   func(s *server, at string) { s.alter("users", "lenient", `{"notBefore":`+at+`}`) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := start(t, nil)

@@ -154,7 +154,7 @@ func TestMappersAsKeycloaks(t *testing.T) {
 	}{
 		{"oidc-audience-mapper", toAccess, map[string]any{"aud": "orders"}}, {"oidc-audience-mapper", toID, map[string]any{"aud": "orders"}}, {"oidc-audience-mapper", toUserinfo, map[string]any{}},
 		{"oidc-audience-resolve-mapper", toAccess, map[string]any{"aud": "api"}}, {"oidc-audience-resolve-mapper", toID, map[string]any{}}, {"oidc-audience-resolve-mapper", toUserinfo, map[string]any{}},
-		{"oidc-allowed-origins-mapper", toID, map[string]any{}}, {"oidc-group-membership-mapper", toAccess, map[string]any{}},
+		{"oidc-acr-mapper", toUserinfo, map[string]any{}}, {"oidc-allowed-origins-mapper", toID, map[string]any{}}, {"oidc-group-membership-mapper", toAccess, map[string]any{}},
 	} {
 		claims := map[string]any{}
 		apply(claims, s, []realm.Mapper{{Type: c.mapper, Config: all}}, c.to)
