@@ -113,10 +113,13 @@ func rotated(f realm.RefreshFamily, r Rotate, now time.Time) (after *realm.Refre
 	return nil, true
 }
 
+// revokeFamily ends the family, the client's part of the session, and with it
+// the other families of that part: what they would give out is dead at birth.
 func revokeFamily(ctx context.Context, tx *sql.Tx, f *realm.RefreshFamily, now int64) error {
 	if _, err := exec(ctx, tx, "UPDATE client_sessions SET ended_at = $1 WHERE session_id = $2 AND client_id = $3 AND ended_at = 0", now, f.SessionID, f.ClientID); err != nil {
 		return err
 	}
-	_, err := exec(ctx, tx, "UPDATE refresh_families SET revoked_at = $1 WHERE id = $2 AND revoked_at = 0", now, f.ID)
+	_, err := exec(ctx, tx, `UPDATE refresh_families SET revoked_at = $1 WHERE session_id = $2 AND client_id = $3 AND revoked_at = 0 AND (offline = $4 OR id = $5)`,
+		now, f.SessionID, f.ClientID, f.Offline, f.ID)
 	return err
 }
