@@ -51,6 +51,7 @@ func commands() []command {
 		{"export", "a realm with everything in it as a file", runExport},
 		{"import", "realms from files", runImport},
 		{"user", "user reset-password: another password for somebody who is locked out", runUser},
+		{"backup", "a whole copy of a data folder, while the server runs", runBackup},
 		{"version", "version, commit and Go version", runVersion},
 	}
 }
@@ -167,7 +168,7 @@ func everyVariable() []string {
 		"LATCHKEY_JSON", "LATCHKEY_REALM", "LATCHKEY_USERNAME", "LATCHKEY_CLIENT_SECRETS", "LATCHKEY_ISSUER", "LATCHKEY_CLIENT_ID", "LATCHKEY_CLIENT_SECRET",
 		"LATCHKEY_REDIRECT_URI", "LATCHKEY_TOKEN_ENDPOINT", "LATCHKEY_USERINFO_ENDPOINT", "LATCHKEY_SESSION_KEYS",
 		"LATCHKEY_KEYCLOAK_JSON", "LATCHKEY_METRICS", "LATCHKEY_ALGORITHM", "LATCHKEY_KID", "LATCHKEY_FORCE",
-		"LATCHKEY_FILE", "LATCHKEY_USERS", "LATCHKEY_LOOPBACK"}
+		"LATCHKEY_FILE", "LATCHKEY_USERS", "LATCHKEY_LOOPBACK", "LATCHKEY_TO"}
 }
 
 func (f *flags) fromVars(e *Env, given map[string]bool, secrets []string) error {

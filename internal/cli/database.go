@@ -59,12 +59,21 @@ const patience = 30 * time.Second
 // openStore opens the database that the flags name, with the key that seals what
 // is secret in it. While PostgreSQL does not answer it waits, and says so.
 func openStore(ctx context.Context, e *Env, o storeFlags, log *slog.Logger) (*store.Store, *seal.Ring, error) {
+	if o.db == "" {
+		if err := checkFolder(o.data); err != nil {
+			return nil, nil, err
+		}
+	}
 	ring, err := openRing(e, o)
 	if err != nil {
 		return nil, nil, err
 	}
 	if o.db == "" {
-		s, err := store.Open(ctx, store.Options{Path: filepath.Join(o.data, "latchkey.db"), Seal: ring})
+		path := filepath.Join(o.data, databaseFile)
+		if err := makeDatabase(path); err != nil {
+			return nil, nil, err
+		}
+		s, err := store.Open(ctx, store.Options{Path: path, Seal: ring})
 		return s, ring, err
 	}
 	until := time.Now().Add(patience)
@@ -106,10 +115,7 @@ func openRing(e *Env, o storeFlags) (*seal.Ring, error) {
 		return nil, usagef("--db needs the key that seals what is secret in the database: `openssl rand -base64 32 > FILE` makes one, " +
 			"--key-file FILE or the variable " + sealingKeyVar + " gives it; all nodes have the same, and it belongs into the backup")
 	}
-	if err := os.MkdirAll(o.data, 0o700); err != nil {
-		return nil, fmt.Errorf("--data %s: %w; it has to be a folder that this user may write to", o.data, err)
-	}
-	path := filepath.Join(o.data, "key")
+	path := filepath.Join(o.data, keyFile)
 	b, err := sealingKey(path)
 	if err != nil {
 		return nil, err

@@ -93,7 +93,7 @@ func writeNew(path string, doc []byte) error {
 
 // openManager opens the database of a server for a command beside it.
 func openManager(ctx context.Context, e *Env, o storeFlags) (*manage.Manager, func(), error) {
-	if _, err := os.Stat(filepath.Join(o.data, "latchkey.db")); o.data != "" && err != nil {
+	if _, err := os.Stat(filepath.Join(o.data, databaseFile)); o.data != "" && err != nil {
 		return nil, nil, fmt.Errorf("--data %s holds no database of a server: %w", o.data, err)
 	}
 	return newManager(ctx, e, o)

@@ -1,0 +1,100 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/latchkey-id/latchkey/internal/store"
+)
+
+// runBackup copies a data folder while its server runs. The copy is a data
+// folder itself: `serve --data COPY` is the restore.
+func runBackup(ctx context.Context, e *Env, args []string) error {
+	var data, to string
+	f := newFlags(e, "backup", "--data DIR --to DIR")
+	f.StringVar(&data, "data", "", "data `folder` of the server, which may run meanwhile")
+	f.StringVar(&to, "to", "", "`folder` to make; it must not be there yet")
+	if err := f.parse(e, args, adminPassword, newPassword); err != nil {
+		return err
+	}
+	if data == "" || to == "" {
+		return usagef("backup needs --data and --to")
+	}
+	if _, err := os.Stat(filepath.Join(data, databaseFile)); err != nil {
+		return fmt.Errorf("--data %s holds no database of a server: %w", data, err)
+	}
+	began := time.Now()
+	if err := backup(ctx, data, to); err != nil {
+		return err
+	}
+	size := int64(0)
+	if info, err := os.Stat(filepath.Join(to, databaseFile)); err == nil {
+		size = info.Size()
+	}
+	fmt.Fprintf(e.Stderr, "latchkey: %s holds the database (%d KiB, checked) and the key that opens it, in %s; keep it as safe as the server: who has it can sign tokens\n",
+		to, size>>10, time.Since(began).Round(time.Millisecond))
+	return nil
+}
+
+// backup makes the copy beside its place and moves it there when it is whole:
+// what stands at to is never half a backup.
+func backup(ctx context.Context, data, to string) (err error) {
+	if _, err := os.Lstat(to); !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("--to %s is there already, and a backup overwrites nothing; name another folder", to)
+	}
+	parent := filepath.Dir(filepath.Clean(to))
+	half, err := os.MkdirTemp(parent, ".latchkey-backup-")
+	if err != nil {
+		return fmt.Errorf("--to %s: %w", to, err)
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.RemoveAll(half))
+		}
+	}()
+	if err := copyKey(filepath.Join(data, keyFile), filepath.Join(half, keyFile)); err != nil {
+		return fmt.Errorf("the sealing key: %w; without it the database cannot be used", err)
+	}
+	if err := store.Backup(ctx, filepath.Join(data, databaseFile), filepath.Join(half, databaseFile)); err != nil {
+		return err
+	}
+	if err := syncFolder(half); err != nil {
+		return err
+	}
+	if err := os.Rename(half, to); err != nil {
+		return fmt.Errorf("--to %s: %w", to, err)
+	}
+	return syncFolder(parent)
+}
+
+func copyKey(from, to string) error {
+	b, err := os.ReadFile(from)
+	if err != nil {
+		return err
+	}
+	return writeNew(to, b)
+}
+
+// writeNew writes a file that is not there yet, for this user alone, and brings
+// it to the disk.
+func writeNew(path string, b []byte) error {
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, werr := file.Write(b)
+	return errors.Join(werr, file.Sync(), file.Close())
+}
+
+// syncFolder brings the names in a folder to the disk.
+func syncFolder(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}

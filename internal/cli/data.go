@@ -1,0 +1,85 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"syscall"
+)
+
+// The files of a data folder.
+const (
+	databaseFile = "latchkey.db"
+	keyFile      = "key"
+)
+
+// checkFolder finds out whether this process can keep its data in a folder, and
+// says what would help where it cannot: in a container the folder is mounted by
+// somebody else.
+func checkFolder(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return folderError(dir, dir, err)
+	}
+	probe, err := os.CreateTemp(dir, ".probe-")
+	if err != nil {
+		return folderError(dir, dir, err)
+	}
+	_, werr := probe.Write(make([]byte, 4096)) // an empty file fits on a full disk
+	if err := errors.Join(werr, probe.Close(), os.Remove(probe.Name())); err != nil {
+		return folderError(dir, dir, err)
+	}
+	for name, flag := range map[string]int{keyFile: os.O_RDONLY, databaseFile: os.O_RDWR} {
+		path := filepath.Join(dir, name)
+		f, err := os.OpenFile(path, flag, 0)
+		if errors.Is(err, os.ErrNotExist) {
+			continue // made later
+		}
+		if err != nil {
+			return folderError(dir, path, err)
+		}
+		_ = f.Close() // nothing was written
+	}
+	return nil
+}
+
+func folderError(dir, path string, err error) error {
+	why := "it has to be a folder that this user may write to"
+	switch {
+	case errors.Is(err, syscall.EROFS):
+		why = "the file system is read-only: mount a folder there that can be written, and name it with --data"
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		why = "the disk is full"
+	case errors.Is(err, os.ErrPermission):
+		why = "this process runs as user " + fmt.Sprint(os.Geteuid()) + ownerOf(path) + "; give it to this user (chown) or start as its owner"
+	}
+	return fmt.Errorf("--data %s: %w; %s", dir, err, why)
+}
+
+// ownerOf says whose the nearest thing of a path is that there is.
+func ownerOf(path string) string {
+	for {
+		info, err := os.Stat(path)
+		if err == nil {
+			if s, ok := info.Sys().(*syscall.Stat_t); ok {
+				return fmt.Sprintf(" and %s belongs to user %d (mode %04o)", path, s.Uid, info.Mode().Perm())
+			}
+			return ""
+		}
+		up := filepath.Dir(path)
+		if up == path {
+			return ""
+		}
+		path = up
+	}
+}
+
+// makeDatabase makes an empty database file for this user alone: the folder may
+// be somebody else's work and open to all. The journal gets the file's mode.
+func makeDatabase(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
