@@ -78,8 +78,10 @@ func (w *worker) visit() int {
 		w.use(b, f)
 	}
 	switch {
-	case w.dice.of(6):
-		w.logout(b)
+	case w.dice.of(12):
+		if w.logout(b); w.dice.of(50) { // at once; the others at the end
+			w.look(b)
+		}
 	case w.dice.of(10):
 		w.look(w.browsers[w.dice.below(len(w.browsers))])
 	}

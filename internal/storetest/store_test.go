@@ -355,6 +355,34 @@ func TestRotationHasOneSuccessor(t *testing.T) {
 	})
 }
 
+// A reuse ends the client's part of the session: a sister family that went on
+// would give out access tokens that nothing accepts. Other clients keep theirs.
+func TestReuseEndsTheSisterFamiliesToo(t *testing.T) {
+	onEachEngine(t, func(t *testing.T, s *store.Store) {
+		f := fill(t, s)
+		id := f.session(t)
+		for _, name := range []string{"f1", "sister"} {
+			if err := s.CreateRefreshFamily(t.Context(), realm.RefreshFamily{ID: name, RealmID: realmID, ClientID: "c1", UserID: "u1", SessionID: id,
+				ExpiresAt: time.Now().Add(time.Hour)}, f.gates(id)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		rotate := store.Rotate{Rotation: true, ExpiresAt: time.Now().Add(time.Hour)}
+		if _, err := s.RotateRefresh(t.Context(), realmID, "f1", rotate, f.gates(id)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.RotateRefresh(t.Context(), realmID, "f1", rotate, f.gates(id)); !errors.Is(err, store.ErrUsed) {
+			t.Fatalf("the reuse: %v", err)
+		}
+		if _, err := s.RotateRefresh(t.Context(), realmID, "sister", rotate, f.gates(id)); !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("the sister: %v", err)
+		}
+		if part, err := s.ClientSession(t.Context(), realmID, id, "c1"); err != nil || part.EndedAt.IsZero() {
+			t.Errorf("the client's part: %+v, %v", part, err)
+		}
+	})
+}
+
 func TestRequestsAreBoundToTheirBrowser(t *testing.T) {
 	onEachEngine(t, func(t *testing.T, s *store.Store) {
 		f := fill(t, s)
