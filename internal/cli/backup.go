@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"time"
 
 	"github.com/latchkey-id/latchkey/internal/store"
 )
@@ -27,17 +26,18 @@ func runBackup(ctx context.Context, e *Env, args []string) error {
 	if _, err := os.Stat(filepath.Join(data, databaseFile)); err != nil {
 		return fmt.Errorf("--data %s holds no database of a server: %w", data, err)
 	}
-	began := time.Now()
 	if err := backup(ctx, data, to); err != nil {
 		return err
 	}
-	size := int64(0)
-	if info, err := os.Stat(filepath.Join(to, databaseFile)); err == nil {
-		size = info.Size()
-	}
-	fmt.Fprintf(e.Stderr, "latchkey: %s holds the database (%d KiB, checked) and the key that opens it, in %s; keep it as safe as the server: who has it can sign tokens\n",
-		to, size>>10, time.Since(began).Round(time.Millisecond))
+	fmt.Fprintf(e.Stderr, "latchkey: %s holds the database, checked%s\n", to, aboutKey(to))
 	return nil
+}
+
+func aboutKey(to string) string {
+	if _, err := os.Stat(filepath.Join(to, keyFile)); err != nil {
+		return "; its sealing key is NOT there, because the server has it from --key-file or " + sealingKeyVar + ": without it the copy cannot be used, so keep it too"
+	}
+	return ", and the key that opens it: whoever has both can sign tokens, so keep them as safe as the server"
 }
 
 // backup makes the copy beside its place and moves it there when it is whole:
@@ -57,7 +57,7 @@ func backup(ctx context.Context, data, to string) (err error) {
 		}
 	}()
 	if err := copyKey(filepath.Join(data, keyFile), filepath.Join(half, keyFile)); err != nil {
-		return fmt.Errorf("the sealing key: %w; without it the database cannot be used", err)
+		return fmt.Errorf("the sealing key: %w", err)
 	}
 	if err := store.Backup(ctx, filepath.Join(data, databaseFile), filepath.Join(half, databaseFile)); err != nil {
 		return err
@@ -71,8 +71,13 @@ func backup(ctx context.Context, data, to string) (err error) {
 	return syncFolder(parent)
 }
 
+// copyKey copies the key of a data folder. A server that has its key from
+// elsewhere has none there.
 func copyKey(from, to string) error {
 	b, err := os.ReadFile(from)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}

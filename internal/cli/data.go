@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+
+	"github.com/latchkey-id/latchkey/internal/seal"
 )
 
 // The files of a data folder.
@@ -82,4 +84,38 @@ func makeDatabase(path string) error {
 		return err
 	}
 	return f.Close()
+}
+
+// sealingKey reads the key of a data folder, and makes it at the first start. A
+// kill or a full disk on the way leaves no half of a key: it gets its name when it
+// is whole and on the disk.
+func sealingKey(path string) ([]byte, error) {
+	b, err := os.ReadFile(path)
+	if !errors.Is(err, os.ErrNotExist) {
+		return b, err
+	}
+	half := path + ".new-" + fmt.Sprint(os.Getpid())
+	_ = os.Remove(half) // of a process with the same number that was killed here
+	secret := seal.RandomSecret()
+	if err := writeNew(half, secret); err != nil {
+		return nil, errors.Join(err, os.Remove(half))
+	}
+	err = os.Link(half, path) // unlike a rename it replaces nothing
+	if errors.Is(err, os.ErrExist) {
+		return readOther(path, half)
+	}
+	if err == nil {
+		err = os.Remove(half)
+	} else { // a file system without hard links
+		err = os.Rename(half, path)
+	}
+	return secret, errors.Join(err, syncFolder(filepath.Dir(path)))
+}
+
+// readOther reads the key of the process that was first.
+func readOther(path, half string) ([]byte, error) {
+	if err := os.Remove(half); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(path)
 }

@@ -151,23 +151,3 @@ func isText(b []byte) bool {
 func openData(ctx context.Context, dir string) (*store.Store, *seal.Ring, error) {
 	return openStore(ctx, &Env{}, storeFlags{data: dir}, slog.New(slog.DiscardHandler))
 }
-
-func sealingKey(path string) ([]byte, error) {
-	b, err := os.ReadFile(path)
-	if err == nil {
-		return b, nil
-	}
-	if !errors.Is(err, os.ErrNotExist) {
-		return nil, err
-	}
-	secret := seal.RandomSecret()
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if errors.Is(err, os.ErrExist) {
-		return os.ReadFile(path) // another process was first
-	}
-	if err != nil {
-		return nil, err
-	}
-	_, werr := file.Write(secret)
-	return secret, errors.Join(werr, file.Sync(), file.Close())
-}
