@@ -21,7 +21,7 @@ type RedirectRules struct {
 // loopback address: "The authorization server MUST allow any port to be specified
 // at the time of the request for loopback IP redirect URIs" (RFC 8252, 7.3).
 func MatchRedirectURI(registered []string, sent string, rules RedirectRules) bool {
-	if !safeForm(sent) {
+	if !safeForm(sent) || !hasHost(sent) {
 		return false
 	}
 	return slices.ContainsFunc(registered, func(reg string) bool { return matchOne(resolve(reg, rules.RootURL), sent, rules) })
@@ -88,6 +88,13 @@ func safeForm(uri string) bool {
 		return false
 	}
 	return !slices.Contains(strings.Split(u.Path, "/"), "..") && !strings.Contains(uri, "/..")
+}
+
+// hasHost refuses http: and https: URIs without "//" and a host behind it: a
+// browser takes "https:a/b" and "https:///a/b" for https://a/b.
+func hasHost(uri string) bool {
+	u, err := url.Parse(uri)
+	return err == nil && (u.Host != "" || u.Scheme != "http" && u.Scheme != "https")
 }
 
 // safePath refuses what a server behind a wildcard may decode into a climb:
