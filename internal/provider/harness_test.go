@@ -42,6 +42,7 @@ type server struct {
 	store  *store.Store
 	ring   *seal.Ring
 	manage *manage.Manager
+	handle http.Handler
 	log    *logBuffer
 	clock  *clock
 }
@@ -99,7 +100,8 @@ func start(t testing.TB, change func(*provider.Config)) *server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	front.Config.Handler = p.Handler()
+	s.handle = p.Handler()
+	front.Config.Handler = s.handle
 	s.manage = p.Manage
 	t.Cleanup(func() { front.Close(); p.Close(); _ = s.store.Close() })
 	s.fill()
