@@ -1,13 +1,18 @@
 package main_test
 
 import (
+	"crypto/rand"
+	"database/sql"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/latchkey-id/latchkey/internal/storetest"
 )
 
 // Proof 4: logins in parallel while the process is killed at random moments.
@@ -26,6 +31,24 @@ func TestKillsOnSQLite(t *testing.T) {
 	kill(t, c, n)
 	c.stop()
 	examineSQLite(t, c.data, c.journal)
+}
+
+// Two nodes on one database, either of which is killed.
+func TestKillsOnPostgres(t *testing.T) {
+	n, key := killLogins(t), filepath.Join(t.TempDir(), "key")
+	dsn := storetest.Postgres(t)
+	if err := os.WriteFile(key, []byte(rand.Text()+rand.Text()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := newCluster(t, 2, func(string) []string { return []string{"--db", dsn, "--key-file", key} })
+	kill(t, c, n)
+	c.stop()
+	db, err := sql.Open("pgx", dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	examine(t, db, c.journal)
 }
 
 func killLogins(t *testing.T) (logins int) {
