@@ -149,7 +149,7 @@ func (n *node) readLog(out io.Reader, quiet chan struct{}) {
 }
 
 func (n *node) ready() {
-	for range 600 {
+	for range 4000 {
 		if a := n.try("GET", "/realms/"+plain, nil, nil, nil); a.status == http.StatusOK {
 			return
 		}
@@ -175,10 +175,10 @@ func (n *node) kill(again bool) {
 }
 
 // killAtRandom kills either node after a random time, one in four times before
-// it has come up again.
+// the last one that was killed has come up again.
 func (c *cluster) killAtRandom(d dice, most int64, over <-chan struct{}) {
 	for c.kills.Load() < most {
-		pause := time.Duration(300+d.below(1500)) * time.Millisecond
+		n, pause := c.nodes[d.below(len(c.nodes))], time.Duration(300+d.below(1500))*time.Millisecond
 		if d.of(25) {
 			pause = time.Duration(d.below(300)) * time.Millisecond
 		}
@@ -186,7 +186,9 @@ func (c *cluster) killAtRandom(d dice, most int64, over <-chan struct{}) {
 		case <-over:
 			return
 		case <-time.After(pause):
-			c.nodes[d.below(len(c.nodes))].kill(true)
+		}
+		if n.kill(true); d.of(75) {
+			n.ready()
 		}
 	}
 }
