@@ -29,8 +29,8 @@ type attempt struct {
 	works                 bool
 }
 
-// login is an attempt by password grant and one by the login page.
-func login(client, secret, redirect, user, password, scope string, works bool) []attempt {
+// bothWays is an attempt by password grant and one by the login page.
+func bothWays(client, secret, redirect, user, password, scope string, works bool) []attempt {
 	a := attempt{name: client + " " + user + " " + scope + " password", client: client, secret: secret, user: user, password: password, scope: scope, works: works}
 	b := a
 	b.name, b.redirect = client+" "+user+" "+scope+" page", redirect
@@ -46,12 +46,12 @@ func samefileLogins() []attempt {
 	}{{"ada", "ada-password", true}, {"bruno", "bruno-password", true}, {"dora", "dora-password", false}, {"emil", "emil-password", false},
 		{"fee@example.org", `pass wörd ☃ "quoted" & more`, true}, {"gus", "gus-password", false}, {"ada", "bruno-password", false}, {"nobody", "nobody-password", false},
 		{"ADA@example.com", "ada-password", true}, {"bruno", "", false}} {
-		out = append(out, login("shop", shop, callback, u.name, u.password, "openid", u.works)...)
-		out = append(out, login("narrow", narrow, callback, u.name, u.password, "openid", u.works)...)
-		out = append(out, login("spa", "", "http://127.0.0.1:27999/spa/x", u.name, u.password, "openid badge", u.works)...)
+		out = append(out, bothWays("shop", shop, callback, u.name, u.password, "openid", u.works)...)
+		out = append(out, bothWays("narrow", narrow, callback, u.name, u.password, "openid", u.works)...)
+		out = append(out, bothWays("spa", "", "http://127.0.0.1:27999/spa/x", u.name, u.password, "openid badge", u.works)...)
 	}
-	out = append(out, login("shop", shop, callback, "ada", "ada-password", "openid badge address phone microprofile-jwt", true)...)
-	out = append(out, login("shop", shop, callback, "ada", "ada-password", "openid unknown", false)...)
+	out = append(out, bothWays("shop", shop, callback, "ada", "ada-password", "openid badge address phone microprofile-jwt", true)...)
+	out = append(out, bothWays("shop", shop, callback, "ada", "ada-password", "openid unknown", false)...)
 	return append(out,
 		attempt{name: "shop with another secret", client: "shop", secret: narrow, user: "ada", password: "ada-password", scope: "openid"},
 		attempt{name: "shop without a secret", client: "shop", user: "ada", password: "ada-password", scope: "openid"},
@@ -64,7 +64,7 @@ func samefileLogins() []attempt {
 func guideLogins() []attempt {
 	var out []attempt
 	for user, works := range map[string]bool{"alice": true, "bob": true, "carol": true, "dave": true, "erin": false, "frank": false} {
-		out = append(out, login("guide-app", "guide-secret", "http://localhost:5000/oidc/callback", user, user+"-password", "openid", works)...)
+		out = append(out, bothWays("guide-app", "guide-secret", "http://localhost:5000/oidc/callback", user, user+"-password", "openid", works)...)
 		out = append(out, attempt{name: user + " with another password", client: "guide-app", secret: "guide-secret", user: user, password: user, scope: "openid"})
 	}
 	return append(out, attempt{name: "guide-app for itself", client: "guide-app", secret: "guide-secret", service: true, works: true})
@@ -76,8 +76,8 @@ func ourLogins() []attempt {
 		name, password string
 		works          bool
 	}{{"alice", "alice-password", true}, {"bob", "bob pässword ☃", true}, {"carol", "carol-password", false}, {"dave", "dave-password", false}, {"alice", "bob pässword ☃", false}} {
-		out = append(out, login("app", "app-secret-0123456789", callback, u.name, u.password, "openid", u.works)...)
-		out = append(out, login("spa", "", callback, u.name, u.password, "openid", u.works)[1])
+		out = append(out, bothWays("app", "app-secret-0123456789", callback, u.name, u.password, "openid", u.works)...)
+		out = append(out, bothWays("spa", "", callback, u.name, u.password, "openid", u.works)[1])
 	}
 	return append(out, attempt{name: "app for itself", client: "app", secret: "app-secret-0123456789", service: true, works: true})
 }

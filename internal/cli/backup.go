@@ -84,17 +84,6 @@ func copyKey(from, to string) error {
 	return writeNew(to, b)
 }
 
-// writeNew writes a file that is not there yet, for this user alone, and brings
-// it to the disk.
-func writeNew(path string, b []byte) error {
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return err
-	}
-	_, werr := file.Write(b)
-	return errors.Join(werr, file.Sync(), file.Close())
-}
-
 // syncFolder brings the names in a folder to the disk.
 func syncFolder(path string) error {
 	f, err := os.Open(path)

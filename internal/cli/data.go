@@ -86,36 +86,39 @@ func makeDatabase(path string) error {
 	return f.Close()
 }
 
-// sealingKey reads the key of a data folder, and makes it at the first start. A
-// kill or a full disk on the way leaves no half of a key: it gets its name when it
-// is whole and on the disk.
+// sealingKey reads the key of a data folder, and makes it at the first start.
 func sealingKey(path string) ([]byte, error) {
 	b, err := os.ReadFile(path)
 	if !errors.Is(err, os.ErrNotExist) {
 		return b, err
 	}
-	half := path + ".new-" + fmt.Sprint(os.Getpid())
-	_ = os.Remove(half) // of a process with the same number that was killed here
 	secret := seal.RandomSecret()
-	if err := writeNew(half, secret); err != nil {
-		return nil, errors.Join(err, os.Remove(half))
-	}
-	err = os.Link(half, path) // unlike a rename it replaces nothing
+	err = writeNew(path, secret)
 	if errors.Is(err, os.ErrExist) {
-		return readOther(path, half)
+		return os.ReadFile(path) // another process was first
 	}
-	if err == nil {
-		err = os.Remove(half)
-	} else { // a file system without hard links
-		err = os.Rename(half, path)
-	}
-	return secret, errors.Join(err, syncFolder(filepath.Dir(path)))
+	return secret, err
 }
 
-// readOther reads the key of the process that was first.
-func readOther(path, half string) ([]byte, error) {
-	if err := os.Remove(half); err != nil {
-		return nil, err
+// writeNew writes a file for this user alone, never over another. A kill or a full
+// disk on the way leaves no half of it: it gets its name when it is whole and on
+// the disk.
+func writeNew(path string, b []byte) error {
+	if _, err := os.Lstat(path); err == nil {
+		return fmt.Errorf("%s: %w; it stays as it is", path, os.ErrExist)
 	}
-	return os.ReadFile(path)
+	half, err := os.CreateTemp(filepath.Dir(path), ".latchkey-*") // made with mode 0600
+	if err != nil {
+		return err
+	}
+	defer os.Remove(half.Name())
+	_, err = half.Write(b)
+	if err = errors.Join(err, half.Sync(), half.Close()); err != nil {
+		return err
+	}
+	err = os.Link(half.Name(), path) // unlike a rename it replaces nothing
+	if err != nil && !errors.Is(err, os.ErrExist) {
+		err = os.Rename(half.Name(), path) // a file system without hard links
+	}
+	return errors.Join(err, syncFolder(filepath.Dir(path)))
 }

@@ -70,27 +70,6 @@ func deliver(e *Env, out *manage.Exported, realmName, file string) error {
 	return nil
 }
 
-// writeNew writes a file that only its owner reads, whole or not at all, and
-// never over another: os.Link refuses a name that is taken.
-func writeNew(path string, doc []byte) error {
-	if _, err := os.Lstat(path); err == nil {
-		return fmt.Errorf("%s: %w; it stays as it is", path, os.ErrExist)
-	}
-	tmp, err := os.CreateTemp(filepath.Dir(path), ".latchkey-export-*") // made with mode 0600
-	if err != nil {
-		return err
-	}
-	defer os.Remove(tmp.Name())
-	_, err = tmp.Write(doc)
-	if err = errors.Join(err, tmp.Sync(), tmp.Close()); err != nil {
-		return err
-	}
-	if err := os.Link(tmp.Name(), path); err == nil || errors.Is(err, os.ErrExist) {
-		return err
-	}
-	return os.Rename(tmp.Name(), path) // a file system without links; the name was free a moment ago
-}
-
 // openManager opens the database of a server for a command beside it.
 func openManager(ctx context.Context, e *Env, o storeFlags) (*manage.Manager, func(), error) {
 	if _, err := os.Stat(filepath.Join(o.data, databaseFile)); o.data != "" && err != nil {
