@@ -52,6 +52,7 @@ func commands() []command {
 		{"import", "realms from files", runImport},
 		{"user", "user reset-password: another password for somebody who is locked out", runUser},
 		{"backup", "a whole copy of a data folder, while the server runs", runBackup},
+		{"bench", "the figures of a provider beside what this machine could do at best", runBench},
 		{"version", "version, commit and Go version", runVersion},
 	}
 }
@@ -168,7 +169,8 @@ func everyVariable() []string {
 		"LATCHKEY_JSON", "LATCHKEY_REALM", "LATCHKEY_USERNAME", "LATCHKEY_CLIENT_SECRETS", "LATCHKEY_ISSUER", "LATCHKEY_CLIENT_ID", "LATCHKEY_CLIENT_SECRET",
 		"LATCHKEY_REDIRECT_URI", "LATCHKEY_TOKEN_ENDPOINT", "LATCHKEY_USERINFO_ENDPOINT", "LATCHKEY_SESSION_KEYS",
 		"LATCHKEY_KEYCLOAK_JSON", "LATCHKEY_METRICS", "LATCHKEY_ALGORITHM", "LATCHKEY_KID", "LATCHKEY_FORCE",
-		"LATCHKEY_FILE", "LATCHKEY_USERS", "LATCHKEY_LOOPBACK", "LATCHKEY_TO"}
+		"LATCHKEY_FILE", "LATCHKEY_USERS", "LATCHKEY_LOOPBACK", "LATCHKEY_TO",
+		"LATCHKEY_RUNS", "LATCHKEY_TIME", "LATCHKEY_TARGET", "LATCHKEY_BESIDE", "LATCHKEY_ALLOW_REMOTE", "LATCHKEY_CHECK"}
 }
 
 func (f *flags) fromVars(e *Env, given map[string]bool, secrets []string) error {
