@@ -22,15 +22,14 @@ import (
 
 // Keys of the limits.
 const (
-	limitBare            = "bare_handler"
-	limitRS256           = "rs256_signature"
-	limitES256           = "es256_signature"
-	limitVerify          = "rs256_verification"
-	limitArgon2id        = "argon2id"
-	limitPointRead       = "point_read"
-	limitWrite           = "durable_write"
-	limitIntrospectReads = "introspection_reads"
-	limitUserinfoReads   = "userinfo_reads"
+	limitBare       = "bare_handler"
+	limitRS256      = "rs256_signature"
+	limitES256      = "es256_signature"
+	limitVerify     = "rs256_verification"
+	limitArgon2id   = "argon2id"
+	limitPointRead  = "point_read"
+	limitWrite      = "durable_write"
+	limitTokenReads = "token_reads"
 )
 
 // limitTexts say what each limit is, in the order of the report.
@@ -43,8 +42,7 @@ func limitTexts() [][2]string {
 		{limitArgon2id, "one password hash at Keycloak's cost"},
 		{limitPointRead, "one row by its primary key, through the store"},
 		{limitWrite, "one row inserted, on the disk when it returns, through the store"},
-		{limitIntrospectReads, "the reads of an introspection, alone"},
-		{limitUserinfoReads, "the reads of a userinfo request, alone"},
+		{limitTokenReads, "what is read for an access token that came back, as introspection and userinfo do, alone"},
 	}
 }
 
@@ -137,8 +135,7 @@ func (l *limits) probes() []probe {
 			return l.own.store.UseOnce(ctx, l.realm, "bench", strconv.Itoa(l.written), time.Now())
 		}),
 		timed(limitPointRead, l.pointRead),
-		timed(limitIntrospectReads, l.introspectReads),
-		timed(limitUserinfoReads, l.userinfoReads),
+		timed(limitTokenReads, l.tokenReads),
 	}
 }
 

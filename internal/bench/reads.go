@@ -33,30 +33,10 @@ func (l *limits) loginOnce(ctx context.Context) error {
 	return err
 }
 
-// introspectReads are the reads that token.Verify does.
-func (l *limits) introspectReads(ctx context.Context) error {
-	if _, err := l.own.store.TokenRevoked(ctx, l.realm, l.access.ID); err != nil {
-		return err
-	}
-	if _, err := l.own.store.Session(ctx, l.realm, l.access.Session); err != nil {
-		return err
-	}
-	if _, err := l.own.store.ClientSession(ctx, l.realm, l.access.Session, l.clientID); err != nil {
-		return err
-	}
-	_, err := l.own.store.UserByID(ctx, l.realm, l.access.User)
-	return err
-}
-
-// userinfoReads are those of token.Verify and of Issuer.Userinfo.
-func (l *limits) userinfoReads(ctx context.Context) error {
-	if err := l.introspectReads(ctx); err != nil {
-		return err
-	}
-	if _, _, err := l.own.store.UserRoles(ctx, l.realm, l.access.User); err != nil {
-		return err
-	}
-	_, err := l.own.store.UserGroups(ctx, l.realm, l.access.User)
+// tokenReads are the reads of token.Verify: all that is decided and said about a
+// token is read at once.
+func (l *limits) tokenReads(ctx context.Context) error {
+	_, err := l.own.store.Presence(ctx, l.realm, l.access.Session, l.clientID, l.access.ID)
 	return err
 }
 

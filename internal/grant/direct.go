@@ -35,10 +35,15 @@ func (e *Endpoint) password(ctx context.Context, q *request) (*token.Response, e
 	if realm.PendingAction(q.realm, u) != "" || len(realm.UnknownActions(u)) > 0 {
 		return nil, oauth.Refuse(oauth.AccountNotSetUp, "")
 	}
+	person, err := e.Store.Person(ctx, q.realm.ID, u.ID)
+	if err != nil {
+		return nil, err
+	}
+	person.User = u // with the gate of the password that was checked
 	now := e.Now()
 	s := realm.Session{ID: session.NewID(), RealmID: q.realm.ID, UserID: u.ID, StartedAt: now, LastSeenAt: now, AuthTime: now, Methods: []string{"pwd"}, IP: q.ip}
 	part := realm.ClientSession{SessionID: s.ID, ClientID: q.client.ID, RealmID: q.realm.ID, StartedAt: now, Scope: scopes.Granted}
-	g := token.Grant{Realm: q.realm, Client: q.client, User: u, Origin: q.at.Origin, Scopes: scopes, Kind: token.GrantPassword, ACR: "1"}
+	g := token.Grant{Realm: q.realm, Client: q.client, User: person, Origin: q.at.Origin, Scopes: scopes, Kind: token.GrantPassword, ACR: "1"}
 	if err := e.Store.CreateSession(ctx, s, part, e.Issuer.Gates(&g)); err != nil {
 		return nil, err
 	}
@@ -75,7 +80,7 @@ func (e *Endpoint) clientCredentials(ctx context.Context, q *request) (*token.Re
 	case !q.client.ServiceAccounts:
 		return nil, oauth.Refuse(oauth.ServiceAccountDisabled, "")
 	}
-	u, err := e.Store.ServiceAccountUser(ctx, q.realm.ID, q.client.ID)
+	u, err := e.Store.ServiceAccount(ctx, q.realm.ID, q.client.ID)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, oauth.RefuseBecause(oauth.ServiceAccountDisabled, err)
 	}

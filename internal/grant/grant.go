@@ -147,17 +147,13 @@ func (e *Endpoint) scopes(ctx context.Context, q *request, parameter string) (to
 }
 
 // session loads a session that must live, with its user.
-func (e *Endpoint) session(ctx context.Context, q *request, sessionID string) (*realm.Session, *realm.User, error) {
-	s, err := e.Store.Session(ctx, q.realm.ID, sessionID)
+func (e *Endpoint) session(ctx context.Context, q *request, sessionID string) (*realm.Session, *store.Person, error) {
+	p, err := e.Store.Presence(ctx, q.realm.ID, sessionID, q.client.ID, "")
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, nil, oauth.Refuse(oauth.SessionNotActive, "")
 	}
 	if err != nil {
 		return nil, nil, err
 	}
-	u, err := e.Store.UserByID(ctx, q.realm.ID, s.UserID)
-	if errors.Is(err, store.ErrNotFound) {
-		return nil, nil, oauth.Refuse(oauth.UserNotFound, "")
-	}
-	return s, u, err
+	return p.Session, p.Person, nil
 }

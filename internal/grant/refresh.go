@@ -30,6 +30,12 @@ func (e *Endpoint) refreshToken(ctx context.Context, q *request) (*token.Respons
 	if err != nil {
 		return nil, err
 	}
+	switch {
+	case !flow.SessionLives(q.realm, s, e.Now()):
+		return nil, oauth.Refuse(oauth.SessionNotActive, "")
+	case !family.RevokedAt.IsZero():
+		return nil, oauth.Refuse(oauth.SessionWithoutClient, "")
+	}
 	narrowed, err := token.Narrow(family.Scope, q.form.Get("scope"))
 	if err != nil {
 		return nil, err
@@ -43,7 +49,7 @@ func (e *Endpoint) refreshToken(ctx context.Context, q *request) (*token.Respons
 	if err != nil {
 		return nil, e.refused(ctx, q, family, err)
 	}
-	return resp, e.Store.TouchSession(ctx, q.realm.ID, s.ID)
+	return resp, nil
 }
 
 // family finds the line of tokens that the sent one belongs to.
@@ -57,13 +63,6 @@ func (e *Endpoint) family(ctx context.Context, q *request, sent *token.Refresh) 
 	}
 	if f.ClientID != q.client.ID {
 		return nil, oauth.Refuse(oauth.RefreshWrongClient, "")
-	}
-	s, err := e.Store.Session(ctx, q.realm.ID, f.SessionID)
-	if err != nil || !flow.SessionLives(q.realm, s, e.Now()) {
-		return nil, oauth.Refuse(oauth.SessionNotActive, "")
-	}
-	if !f.RevokedAt.IsZero() {
-		return nil, oauth.Refuse(oauth.SessionWithoutClient, "")
 	}
 	return f, nil
 }

@@ -61,8 +61,8 @@ type Rotate struct {
 	ExpiresAt  time.Time     // the family's new expiry
 }
 
-// RotateRefresh uses a refresh token: use check, rotation and successor are one
-// transaction (S-31). It returns the family as it is then. Without rotation the
+// RotateRefresh uses a refresh token: use check, rotation, successor and the
+// session's sign of life are one transaction (S-31). It returns the family as it is then. Without rotation the
 // generation stays. A generation that is older than the grace allows ends the
 // family in the same transaction and returns ErrUsed; ErrGateMoved: decide again.
 func (s *Store) RotateRefresh(ctx context.Context, realmID, id string, r Rotate, g Gates) (*realm.RefreshFamily, error) {
@@ -83,6 +83,9 @@ func (s *Store) RotateRefresh(ctx context.Context, realmID, id string, r Rotate,
 		after, reused = rotated(*f, r, now)
 		if reused {
 			return revokeFamily(ctx, tx, f, millis(now))
+		}
+		if err := touchSession(ctx, tx, f, now); err != nil {
+			return err
 		}
 		return must(ctx, tx, ErrGateMoved, `UPDATE refresh_families SET generation = $1, uses = $2, rotated_at = $3, expires_at = $4
 			WHERE realm_id = $5 AND id = $6 AND generation = $7 AND uses = $8 AND revoked_at = 0`,

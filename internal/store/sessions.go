@@ -100,15 +100,12 @@ func scanClientSession(row scanner) (*realm.ClientSession, error) {
 	return c, err
 }
 
-// TouchSession moves a session's last sign of life to now. Within ten seconds
-// of the last one nothing is written.
-func (s *Store) TouchSession(ctx context.Context, realmID, id string) error {
-	now := s.now()
-	return s.tx(ctx, func(tx *sql.Tx) error {
-		_, err := exec(ctx, tx, "UPDATE sessions SET last_seen_at = $1 WHERE realm_id = $2 AND id = $3 AND ended_at = 0 AND last_seen_at < $4",
-			millis(now), realmID, id, millis(now.Add(-10*time.Second)))
-		return err
-	})
+// touchSession moves a session's last sign of life to now. Within ten seconds of
+// the last one nothing is written.
+func touchSession(ctx context.Context, tx *sql.Tx, f *realm.RefreshFamily, now time.Time) error {
+	_, err := exec(ctx, tx, "UPDATE sessions SET last_seen_at = $1 WHERE realm_id = $2 AND id = $3 AND ended_at = 0 AND last_seen_at < $4",
+		millis(now), f.RealmID, f.SessionID, millis(now.Add(-10*time.Second)))
+	return err
 }
 
 // EndSession ends a session with everything given out in it, in one

@@ -278,10 +278,7 @@ func (s *Store) UserRoles(ctx context.Context, realmID, userID string) (direct, 
 		WHERE u.realm_id = $1 AND u.id = $2`, realmID, userID); err != nil {
 		return nil, nil, err
 	}
-	viaGroups, err = list(ctx, s.read, scanText, `WITH RECURSIVE mine (id, parent_id) AS (
-			SELECT g.id, g.parent_id FROM memberships m JOIN realm_groups g ON g.id = m.group_id WHERE m.user_id = $1 AND g.realm_id = $2
-			UNION SELECT g.id, g.parent_id FROM realm_groups g JOIN mine ON g.id = mine.parent_id)
-		SELECT DISTINCT gr.role_id FROM mine JOIN group_roles gr ON gr.group_id = mine.id`, userID, realmID)
+	viaGroups, err = s.rolesViaGroups(ctx, realmID, userID)
 	return direct, viaGroups, err
 }
 

@@ -38,7 +38,7 @@ type Issuer struct {
 type Grant struct {
 	Realm   *realm.Realm
 	Client  *realm.Client
-	User    *realm.User
+	User    *store.Person
 	Session *realm.Session
 	Origin  string // the public origin of the request: the issuer
 	Scopes  Scopes
@@ -88,11 +88,7 @@ func (i *Issuer) Issue(ctx context.Context, g Grant) (*Response, error) {
 
 // record asks flow.MayIssue and writes what is kept of the grant.
 func (i *Issuer) record(ctx context.Context, g *Grant) (*realm.RefreshFamily, error) {
-	facts, err := i.facts(ctx, g)
-	if err != nil {
-		return nil, err
-	}
-	if err := flow.MayIssue(facts); err != nil {
+	if err := flow.MayIssue(i.facts(g)); err != nil {
 		return nil, err
 	}
 	if err := i.loadSince(ctx, g); err != nil {
@@ -119,20 +115,12 @@ func (i *Issuer) Gates(g *Grant) store.Gates {
 	return gates
 }
 
-func (i *Issuer) facts(ctx context.Context, g *Grant) (flow.Facts, error) {
-	f := flow.Facts{Realm: g.Realm, Client: g.Client, User: g.User, Session: g.Session, Now: i.Now(), NotActing: g.Session == nil}
-	creds, err := i.Store.Credentials(ctx, g.Realm.ID, g.User.ID)
-	if err != nil {
-		return f, err
-	}
-	for _, c := range creds {
-		f.Credentials = append(f.Credentials, c.Type)
-	}
-	return f, nil
+func (i *Issuer) facts(g *Grant) flow.Facts {
+	return flow.Facts{Realm: g.Realm, Client: g.Client, User: g.User.User, Credentials: g.User.Credentials, Session: g.Session, Now: i.Now(), NotActing: g.Session == nil}
 }
 
 func (i *Issuer) reload(ctx context.Context, g *Grant) (err error) {
-	if g.User, err = i.Store.UserByID(ctx, g.Realm.ID, g.User.ID); err != nil {
+	if g.User, err = i.Store.Person(ctx, g.Realm.ID, g.User.ID); err != nil {
 		return err
 	}
 	if g.Client, err = i.Store.ClientByID(ctx, g.Realm.ID, g.Client.ID); err != nil {
@@ -282,14 +270,14 @@ func mappers(g Grant, pass func(scope string) bool) []realm.Mapper {
 }
 
 func (i *Issuer) subject(ctx context.Context, g Grant) (*subject, error) {
-	have, table, err := i.Effective(ctx, g.Realm.ID, g.User.ID)
+	have, table, err := i.effectiveOf(ctx, g.Realm.ID, g.User)
 	if err != nil {
 		return nil, err
 	}
 	if have, err = i.inScope(ctx, g.Client, g.Scopes, have, table); err != nil {
 		return nil, err
 	}
-	s := &subject{user: g.User, client: g.Client, session: g.Session, notes: g.Notes, acr: g.ACR}
+	s := &subject{user: g.User.User, client: g.Client, session: g.Session, notes: g.Notes, acr: g.ACR}
 	if g.Session != nil && g.Session.TokenHash != nil { // nobody was at a browser otherwise
 		s.auth = g.Session.AuthTime.Unix()
 	}
@@ -300,9 +288,9 @@ func (i *Issuer) subject(ctx context.Context, g Grant) (*subject, error) {
 }
 
 func (i *Issuer) addGroups(ctx context.Context, g Grant, s *subject) error {
-	mine, err := i.Store.UserGroups(ctx, g.Realm.ID, g.User.ID)
-	if err != nil || len(mine) == 0 {
-		return err
+	mine := slices.Sorted(slices.Values(g.User.GroupIDs))
+	if len(mine) == 0 {
+		return nil
 	}
 	all, err := i.Store.Groups(ctx, g.Realm.ID)
 	if err != nil {
@@ -316,7 +304,6 @@ func (i *Issuer) addGroups(ctx context.Context, g Grant, s *subject) error {
 		}
 	}
 	slices.Sort(s.groups)
-	slices.Sort(mine)
 	s.lent = func(name string, all bool) []string { return groupAttribute(byID, mine, name, all) }
 	return nil
 }

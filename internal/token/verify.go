@@ -16,7 +16,7 @@ import (
 // Access is an access token that is worth something now.
 type Access struct {
 	Token   *jose.Token
-	User    *realm.User
+	User    *store.Person
 	Client  *realm.Client
 	Session *realm.Session // nil for a service account's token
 }
@@ -56,25 +56,11 @@ func (i *Issuer) Verify(ctx context.Context, r *realm.Realm, origin, token strin
 	if t.Text("typ") != "Bearer" {
 		return nil, oauth.Refuse(oauth.TokenInvalid, "typ is "+t.Text("typ"))
 	}
-	if err := i.notRevoked(ctx, r, t); err != nil {
-		return nil, err
-	}
 	return i.Alive(ctx, r, t)
 }
 
-func (i *Issuer) notRevoked(ctx context.Context, r *realm.Realm, t *jose.Token) error {
-	revoked, err := i.Store.TokenRevoked(ctx, r.ID, t.Text("jti"))
-	if err != nil {
-		return err
-	}
-	if revoked {
-		return oauth.Refuse(oauth.TokenInvalid, "revoked")
-	}
-	return nil
-}
-
 // Alive gives what a token of ours that verified names, while all of it is still
-// there and as old as it may be. Reasons: TokenInvalid, TokenSessionGone,
+// there, as of one moment, not revoked and as old as it may be. Reasons: TokenInvalid, TokenSessionGone,
 // TokenUserDisabled.
 func (i *Issuer) Alive(ctx context.Context, r *realm.Realm, t *jose.Token) (*Access, error) {
 	if !r.Enabled { // C6: what a realm gave out goes with it
@@ -85,15 +71,12 @@ func (i *Issuer) Alive(ctx context.Context, r *realm.Realm, t *jose.Token) (*Acc
 	if a.Client, err = i.Store.ClientByClientID(ctx, r.ID, t.Text("azp")); err != nil {
 		return nil, gone(err, oauth.TokenInvalid)
 	}
-	userID := t.Text("sub")
-	if sid := t.Text("sid"); sid != "" {
-		if a.Session, err = i.liveSession(ctx, r, sid, a.Client.ID); err != nil {
-			return nil, err
-		}
-		userID = a.Session.UserID
+	load := i.present
+	if t.Text("sid") == "" {
+		load = i.account
 	}
-	if a.User, err = i.Store.UserByID(ctx, r.ID, userID); err != nil {
-		return nil, gone(err, oauth.TokenSessionGone)
+	if err := load(ctx, r, a); err != nil {
+		return nil, err
 	}
 	if !a.User.Enabled {
 		return nil, oauth.Refuse(oauth.TokenUserDisabled, "")
@@ -104,19 +87,33 @@ func (i *Issuer) Alive(ctx context.Context, r *realm.Realm, t *jose.Token) (*Acc
 	return a, nil
 }
 
-func (i *Issuer) liveSession(ctx context.Context, r *realm.Realm, sid, clientID string) (*realm.Session, error) {
-	s, err := i.Store.Session(ctx, r.ID, sid)
+// present: a token of a session is worth something while the session and its
+// client's part in it live.
+func (i *Issuer) present(ctx context.Context, r *realm.Realm, a *Access) error {
+	p, err := i.Store.Presence(ctx, r.ID, a.Token.Text("sid"), a.Client.ID, a.Token.Text("jti"))
+	switch {
+	case err != nil:
+		return gone(err, oauth.TokenSessionGone)
+	case p.Revoked:
+		return oauth.Refuse(oauth.TokenInvalid, "revoked")
+	case !flow.SessionLives(r, p.Session, i.Now()) || !p.Part:
+		return oauth.Refuse(oauth.TokenSessionGone, "")
+	}
+	a.Session, a.User = p.Session, p.Person
+	return nil
+}
+
+// account: a token without a session is a service account's.
+func (i *Issuer) account(ctx context.Context, r *realm.Realm, a *Access) error {
+	revoked, err := i.Store.TokenRevoked(ctx, r.ID, a.Token.Text("jti"))
 	if err != nil {
-		return nil, gone(err, oauth.TokenSessionGone)
+		return err
 	}
-	part, err := i.Store.ClientSession(ctx, r.ID, sid, clientID)
-	if err != nil {
-		return nil, gone(err, oauth.TokenSessionGone)
+	if revoked {
+		return oauth.Refuse(oauth.TokenInvalid, "revoked")
 	}
-	if !flow.SessionLives(r, s, i.Now()) || !part.EndedAt.IsZero() {
-		return nil, oauth.Refuse(oauth.TokenSessionGone, "")
-	}
-	return s, nil
+	a.User, err = i.Store.Person(ctx, r.ID, a.Token.Text("sub"))
+	return gone(err, oauth.TokenSessionGone)
 }
 
 func gone(err error, reason oauth.Reason) error {
