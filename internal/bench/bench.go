@@ -135,7 +135,7 @@ func measure(ctx context.Context, o Options, own *own, servers []*server) (*Repo
 }
 
 // probe is one thing that is timed. Its function does its own timing, so that
-// what it needs beforehand is not counted.
+// what it needs beforehand is not counted; 0 is nothing this time.
 type probe struct {
 	key    string
 	settle bool // left out while sessions settle
@@ -169,7 +169,9 @@ func once(ctx context.Context, probes []probe, into samples) error {
 		if err = errors.Join(err, failed); err != nil {
 			return fmt.Errorf("bench: %s: %w", p.key, err)
 		}
-		into[p.key] = append(into[p.key], took)
+		if took > 0 {
+			into[p.key] = append(into[p.key], took)
+		}
 	}
 	return nil
 }

@@ -32,15 +32,20 @@ type part struct {
 
 // yardstick is what a scenario is measured by.
 type yardstick struct {
-	requests int    // whose transport, the bare handler's time, is taken off the measured time
+	requests int    // whose transport is no part of the limit; 0 where it is
 	parts    []part // of the limit
 	goal     float64
 }
 
-// compare gives the measured time without transport, the limit, and how many
-// times the limit it is. A limit of 0 gives 0: there is nothing to compare with.
-func (y yardstick) compare(measured time.Duration, limit func(name string) time.Duration) (net, best time.Duration, ratio float64) {
-	net = max(measured-time.Duration(y.requests)*limit(limitBare), 0)
+// compare gives what is compared, the limit, and how many times the limit it is.
+// What is compared is the time inside the handler, 0 where it was not measured,
+// or else the whole time less the bare handler's for every request. A limit of 0
+// gives 0: there is nothing to compare with.
+func (y yardstick) compare(whole, inside time.Duration, limit func(name string) time.Duration) (net, best time.Duration, ratio float64) {
+	net = max(whole-time.Duration(y.requests)*limit(limitBare), 0)
+	if y.requests > 0 && inside > 0 {
+		net = inside
+	}
 	for _, p := range y.parts {
 		best += time.Duration(p.times * float64(limit(p.limit)))
 	}

@@ -243,3 +243,37 @@ func BenchmarkSign(b *testing.B) {
 		})
 	}
 }
+
+// Two parsers would disagree on a member that stands twice; what only looks like
+// one is fine.
+func TestMembersThatStandTwice(t *testing.T) {
+	k := key(t, jose.ES256)
+	const rest = `"iss":"https://sso.example/realms/r","aud":"app","iat":1800000000,"exp":1800000060}`
+	for _, c := range []struct {
+		name, payload string
+		refused       bool
+	}{
+		{"once", `{"a":1,` + rest, false},
+		{"twice", `{"a":1,"a":1,` + rest, true},
+		{"twice, once with an escape", `{"a":1,"\u0061":2,` + rest, true},
+		{"twice inside an object", `{"o":{"x":{},"x":{}},` + rest, true},
+		{"twice inside an array", `{"l":[1,{"x":1,"x":2}],` + rest, true},
+		{"the same name in two objects", `{"o":{"x":1},"p":{"x":1},"l":[{"x":1},{"x":1}],` + rest, false},
+		{"colons, braces and quotes inside texts", `{"a:b":"{:\"x\":1,\\","c":"[[[[[[[[[[[[[[[[[[[[",` + rest, false},
+		{"16 deep", `{"d":` + strings.Repeat("[", 15) + strings.Repeat("]", 15) + `,` + rest, false},
+		{"17 deep", `{"d":` + strings.Repeat("[", 16) + strings.Repeat("]", 16) + `,` + rest, true},
+		{"thousands of values", `{"d":[` + strings.Repeat("0,", 5000) + `0],` + rest, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			token, err := jose.Sign(k, "JWT", json.RawMessage(c.payload))
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = jose.Verify(token, jose.NewSet(k), expected())
+			e, ok := errors.AsType[*jose.CheckError](err)
+			if c.refused != (ok && e.Check == "form") || (err != nil) != c.refused {
+				t.Errorf("got %v, refused %v", err, c.refused)
+			}
+		})
+	}
+}

@@ -1,27 +1,24 @@
 package jose
 
 import (
-	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 )
 
 // Bounds of a token's JSON (S-54).
 const (
-	maxDepth   = 16
-	maxMembers = 256
+	maxDepth  = 16
+	maxValues = 4096
 )
 
 var (
 	errParts     = errors.New("three parts between dots are needed")
 	errSize      = errors.New("too long")
 	errDuplicate = errors.New("a member stands twice")
-	errDeep      = errors.New("nested too deeply, or too many members")
-	errTrailing  = errors.New("something stands behind the JSON")
+	errDeep      = errors.New("nested too deeply, or too many values")
 )
 
 // parseHeader takes the header of a compact JWS apart before anything is
@@ -79,83 +76,63 @@ func decodeObject(part string) (map[string]any, error) {
 // parseClaims reads one JSON object, refusing members that stand twice: two
 // parsers would disagree on which of them counts.
 func parseClaims(b []byte) (map[string]any, error) {
-	if err := checkJSON(b); err != nil {
+	members, err := survey(b)
+	if err != nil {
 		return nil, &CheckError{Check: "form", Err: err}
 	}
 	var out map[string]any
 	if err := json.Unmarshal(b, &out); err != nil || out == nil {
 		return nil, &CheckError{Check: "form", Err: fmt.Errorf("not a JSON object: %w", err)}
 	}
+	// A decoder keeps one of two members with the same name: where fewer came out
+	// than stand there, one stands twice.
+	if count(out) != members {
+		return nil, &CheckError{Check: "form", Err: errDuplicate}
+	}
 	return out, nil
 }
 
-// checkJSON walks one JSON value: bounded depth and size, no member twice,
-// nothing behind it.
-func checkJSON(b []byte) error {
-	dec := json.NewDecoder(bytes.NewReader(b))
-	dec.UseNumber()
-	w := walker{dec: dec}
-	if err := w.value(0); err != nil {
-		return err
+// survey bounds a JSON text and counts the members of all its objects, before
+// anything is made of it. It takes the text for JSON; the decoder finds out.
+func survey(b []byte) (members int, err error) {
+	depth, values, quoted := 0, 0, false
+	for i := 0; i < len(b); i++ {
+		switch c := b[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '{' || c == '[':
+			depth++
+			values++
+		case c == '}' || c == ']':
+			depth--
+		case c == ':':
+			members++
+		case c == ',':
+			values++
+		}
+		if depth > maxDepth || values > maxValues {
+			return 0, errDeep
+		}
 	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return errTrailing
-	}
-	return nil
+	return members, nil
 }
 
-type walker struct {
-	dec *json.Decoder
-	n   int
-}
-
-func (w *walker) value(depth int) error {
-	w.n++
-	if depth > maxDepth || w.n > 16*maxMembers {
-		return errDeep
-	}
-	t, err := w.dec.Token()
-	if err != nil {
-		return err
-	}
-	switch t {
-	case json.Delim('{'):
-		return w.object(depth)
-	case json.Delim('['):
-		return w.array(depth)
-	}
-	return nil
-}
-
-func (w *walker) object(depth int) error {
-	seen := map[string]bool{}
-	for w.dec.More() {
-		t, err := w.dec.Token()
-		if err != nil {
-			return err
+// count is the number of members of all objects in a decoded value.
+func count(v any) int {
+	n := 0
+	switch v := v.(type) {
+	case map[string]any:
+		n = len(v)
+		for _, inner := range v {
+			n += count(inner)
 		}
-		name := t.(string) // the decoder gives nothing else in this place
-		if seen[name] {
-			return errDuplicate
-		}
-		seen[name] = true
-		if len(seen) > maxMembers {
-			return errDeep
-		}
-		if err := w.value(depth + 1); err != nil {
-			return err
+	case []any:
+		for _, inner := range v {
+			n += count(inner)
 		}
 	}
-	_, err := w.dec.Token()
-	return err
-}
-
-func (w *walker) array(depth int) error {
-	for w.dec.More() {
-		if err := w.value(depth + 1); err != nil {
-			return err
-		}
-	}
-	_, err := w.dec.Token()
-	return err
+	return n
 }

@@ -82,6 +82,7 @@ func split(joined string) []string {
 }
 
 func (s *Store) onePerson(ctx context.Context, where string, args ...any) (*Person, error) {
+	ctx = s.d.brief(ctx)
 	r, err := one(ctx, s.read, func(row scanner) (*personRow, error) { r := &personRow{}; return r, row.Scan(r.into()...) },
 		"SELECT "+personColumns+" FROM users u WHERE "+where, append([]any{between}, args...)...)
 	if err != nil {
@@ -113,6 +114,7 @@ type Presence struct {
 // the session, or ErrNotFound, the client's part in it (UUID) and the token's jti,
 // "" for none.
 func (s *Store) Presence(ctx context.Context, realmID, sessionID, clientID, jti string) (*Presence, error) {
+	ctx = s.d.brief(ctx)
 	var out Presence
 	r, err := one(ctx, s.read, func(row scanner) (*personRow, error) {
 		r := &personRow{}

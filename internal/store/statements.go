@@ -14,16 +14,22 @@ import (
 const keptStatements = 64
 
 // openSQLite opens a pool whose connections keep what they prepared: SQLite takes
-// longer to parse a query than to read a row.
-func openSQLite(dsn string) (*sql.DB, error) {
+// longer to parse a query than to read a row. brief is for the pool of the one
+// writer: its statements change few rows and wait for nobody in this process, so
+// nobody watches each of them for the end of its context; database/sql still rolls
+// the transaction back.
+func openSQLite(dsn string, brief bool) (*sql.DB, error) {
 	c, err := sqlite.NewConnector(dsn)
 	if err != nil {
 		return nil, fmt.Errorf("store: %w", err)
 	}
-	return sql.OpenDB(keepingConnector{c}), nil
+	return sql.OpenDB(keepingConnector{c, brief}), nil
 }
 
-type keepingConnector struct{ driver.Connector }
+type keepingConnector struct {
+	driver.Connector
+	brief bool
+}
 
 // Connect opens a connection that keeps its statements.
 func (k keepingConnector) Connect(ctx context.Context) (driver.Conn, error) {
@@ -35,7 +41,7 @@ func (k keepingConnector) Connect(ctx context.Context) (driver.Conn, error) {
 	if !ok {
 		return c, nil // another driver: slower, and right
 	}
-	return &keepingConn{sqliteConn: inner, kept: map[string]driver.Stmt{}}, nil
+	return &keepingConn{sqliteConn: inner, brief: k.brief, kept: map[string]driver.Stmt{}}, nil
 }
 
 // sqliteConn is everything that database/sql asks a connection of this driver for.
@@ -53,7 +59,8 @@ type sqliteConn interface {
 // keepingConn runs one thing at a time, as every connection of database/sql.
 type keepingConn struct {
 	sqliteConn
-	kept map[string]driver.Stmt
+	brief bool
+	kept  map[string]driver.Stmt
 }
 
 // Unwrap is for the driver's own functions on a connection.
@@ -69,6 +76,9 @@ func (c *keepingConn) ExecContext(ctx context.Context, query string, args []driv
 		return nil, err
 	}
 	defer c.give(query, st)
+	if c.brief {
+		ctx = context.WithoutCancel(ctx)
+	}
 	return run.ExecContext(ctx, args)
 }
 
@@ -80,6 +90,9 @@ func (c *keepingConn) QueryContext(ctx context.Context, query string, args []dri
 	st, run, err := take[driver.StmtQueryContext](ctx, c, query)
 	if err != nil {
 		return nil, err
+	}
+	if c.brief {
+		ctx = context.WithoutCancel(ctx)
 	}
 	rows, err := run.QueryContext(ctx, args)
 	if err != nil {

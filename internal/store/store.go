@@ -62,11 +62,11 @@ func (s *Store) connect(ctx context.Context, o Options) error {
 		return s.connectMemory(ctx)
 	}
 	var err error
-	if s.write, err = openSQLite(fileDSN(o.Path)); err != nil {
+	if s.write, err = openSQLite(fileDSN(o.Path), true); err != nil {
 		return wrap(err)
 	}
 	s.write.SetMaxOpenConns(1)
-	if s.read, err = openSQLite(fileDSN(o.Path)); err != nil {
+	if s.read, err = openSQLite(fileDSN(o.Path), false); err != nil {
 		return wrap(err)
 	}
 	s.read.SetMaxOpenConns(2 * runtime.NumCPU())
@@ -76,7 +76,7 @@ func (s *Store) connect(ctx context.Context, o Options) error {
 }
 
 func (s *Store) connectMemory(ctx context.Context) (err error) {
-	if s.write, err = openSQLite(memoryDSN(rand.Text())); err != nil {
+	if s.write, err = openSQLite(memoryDSN(rand.Text()), false); err != nil {
 		return wrap(err)
 	}
 	s.write.SetMaxOpenConns(2) // one works, one is the anchor

@@ -37,31 +37,46 @@ type subject struct {
 // mapper writes what it knows into claims.
 type mapper func(claims map[string]any, s *subject, m realm.Mapper)
 
-// mapperTable is every mapper type that is offered, by Keycloak's name.
-func mapperTable() map[string]mapper {
-	return map[string]mapper{
-		"oidc-sub-mapper":                   mapSub,
-		"oidc-acr-mapper":                   mapACR,
-		"oidc-usersessionmodel-note-mapper": mapNote,
-		"oidc-usermodel-property-mapper":    mapProperty,
-		"oidc-usermodel-attribute-mapper":   mapAttribute,
-		"oidc-full-name-mapper":             mapFullName,
-		"oidc-address-mapper":               mapAddress,
-		"oidc-usermodel-realm-role-mapper":  mapRealmRoles,
-		"oidc-usermodel-client-role-mapper": mapClientRoles,
-		"oidc-audience-resolve-mapper":      mapAudienceResolve,
-		"oidc-audience-mapper":              mapAudience,
-		"oidc-allowed-origins-mapper":       mapAllowedOrigins,
-		"oidc-group-membership-mapper":      mapGroups,
-		"oidc-hardcoded-claim-mapper":       mapHardcoded,
+// mapperOf gives a mapper by Keycloak's name of its type, nil for one that is not
+// offered.
+func mapperOf(name string) mapper {
+	switch name {
+	case "oidc-sub-mapper":
+		return mapSub
+	case "oidc-acr-mapper":
+		return mapACR
+	case "oidc-usersessionmodel-note-mapper":
+		return mapNote
+	case "oidc-usermodel-property-mapper":
+		return mapProperty
+	case "oidc-usermodel-attribute-mapper":
+		return mapAttribute
+	case "oidc-full-name-mapper":
+		return mapFullName
+	case "oidc-address-mapper":
+		return mapAddress
+	case "oidc-usermodel-realm-role-mapper":
+		return mapRealmRoles
+	case "oidc-usermodel-client-role-mapper":
+		return mapClientRoles
+	case "oidc-audience-resolve-mapper":
+		return mapAudienceResolve
+	case "oidc-audience-mapper":
+		return mapAudience
+	case "oidc-allowed-origins-mapper":
+		return mapAllowedOrigins
+	case "oidc-group-membership-mapper":
+		return mapGroups
+	case "oidc-hardcoded-claim-mapper":
+		return mapHardcoded
 	}
+	return nil
 }
 
 // apply runs the mappers that are switched on for a document.
 func apply(claims map[string]any, s *subject, mappers []realm.Mapper, to target) {
-	table := mapperTable()
 	for _, m := range mappers {
-		if run, ok := table[m.Type]; ok && on(m, to) && fits(m.Type, to) {
+		if run := mapperOf(m.Type); run != nil && on(m, to) && fits(m.Type, to) {
 			run(claims, s, m)
 		}
 	}
