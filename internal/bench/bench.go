@@ -139,7 +139,7 @@ func measure(ctx context.Context, o Options, own *own, servers []*server) (*Repo
 type probe struct {
 	key    string
 	settle bool // left out while sessions settle
-	warm   bool // run once more, unmeasured, right before: what ran between has cooled the caches
+	warm   bool // may be run any number of times: several in a row, see inARow
 	run    func(ctx context.Context) (time.Duration, error)
 }
 
@@ -159,18 +159,24 @@ func warmUp(ctx context.Context, settle time.Duration, probes []probe) error {
 	return nil
 }
 
+// inARow is how often a probe runs in a turn. The first is not counted: what ran
+// before it has cooled the caches.
+const inARow = 8
+
 func once(ctx context.Context, probes []probe, into samples) error {
 	for _, p := range probes {
-		var err error
+		times := 1
 		if p.warm {
-			_, err = p.run(ctx)
+			times = inARow
 		}
-		took, failed := p.run(ctx)
-		if err = errors.Join(err, failed); err != nil {
-			return fmt.Errorf("bench: %s: %w", p.key, err)
-		}
-		if took > 0 {
-			into[p.key] = append(into[p.key], took)
+		for n := range times {
+			took, err := p.run(ctx)
+			if err != nil {
+				return fmt.Errorf("bench: %s: %w", p.key, err)
+			}
+			if took > 0 && (n > 0 || !p.warm) {
+				into[p.key] = append(into[p.key], took)
+			}
 		}
 	}
 	return nil

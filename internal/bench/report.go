@@ -49,8 +49,8 @@ type Figure struct {
 
 func definition() []string {
 	return []string{
-		"One request at a time through one connection; every request and every limit once in turn, as many times as runs: medians, p99 by nearest rank.",
-		"What may be asked again is asked once unmeasured right before; a login, its code and a refresh cannot be.",
+		"One request at a time through one connection; every request and every limit in turn, as many turns as runs: medians, p99 by nearest rank.",
+		"In its turn a request or a limit runs eight times, the first uncounted; a login, its code and a refresh, which use something up, run once.",
 		"inside is the handler called without a socket, in this process: what the server itself spends. net is what is compared: inside where it is measured and the limit is work alone; the whole median where the limit holds a handler behind the same socket; else the median less the bare handler's for every request.",
 		"ratio is net / limit.",
 		"Limits are of this machine in this run; signatures and verifications are the bare cryptography of Go's library over 1,000 bytes, without any encoding.",
