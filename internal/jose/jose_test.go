@@ -46,7 +46,7 @@ func expected() jose.Expected {
 }
 
 func TestVerifyEveryAlgorithm(t *testing.T) {
-	for _, a := range []string{jose.RS256, jose.PS256, jose.ES256, jose.ES384, jose.ES512, jose.EdDSA, jose.HS512} {
+	for _, a := range []string{jose.RS256, jose.RS384, jose.RS512, jose.PS256, jose.PS384, jose.PS512, jose.ES256, jose.ES384, jose.ES512, jose.EdDSA, jose.HS512} {
 		k := key(t, a)
 		want := expected()
 		want.Algorithms = []string{a}

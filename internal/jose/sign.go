@@ -1,6 +1,11 @@
 package jose
 
 import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/sha512"
 	"encoding/base64"
@@ -8,31 +13,91 @@ import (
 	"fmt"
 	"hash"
 	"strings"
-
-	gojose "github.com/go-jose/go-jose/v4"
 )
 
-// Sign makes a compact JWS over the claims as JSON. typ is the header's typ.
+// Sign makes a compact JWS (RFC 7515, section 7.1) over the claims as JSON. typ is
+// the header's typ.
 func Sign(k Key, typ string, claims any) (string, error) {
 	payload, err := json.Marshal(claims)
 	if err != nil {
 		return "", fmt.Errorf("jose: %w", err)
 	}
-	var with any = k.Private
-	if k.Secret != nil {
-		with = k.Secret
-	}
-	// kid as a header of its own: the library leaves a secret's id out.
-	signer, err := gojose.NewSigner(gojose.SigningKey{Algorithm: gojose.SignatureAlgorithm(k.Algorithm), Key: with},
-		(&gojose.SignerOptions{}).WithType(gojose.ContentType(typ)).WithHeader("kid", k.ID))
+	header, err := json.Marshal(struct {
+		Algorithm string `json:"alg"`
+		Type      string `json:"typ"`
+		KeyID     string `json:"kid,omitempty"`
+	}{k.Algorithm, typ, k.ID})
 	if err != nil {
 		return "", fmt.Errorf("jose: %w", err)
 	}
-	signed, err := signer.Sign(payload)
+	// "The JWS Signing Input is ASCII(BASE64URL(UTF8(JWS Protected Header)) || '.'
+	// || BASE64URL(JWS Payload))" (RFC 7515, section 2); the signature follows it.
+	const signature = 700 // more than the longest, of an RSA key of 4096 bits
+	out := make([]byte, 0, base64.RawURLEncoding.EncodedLen(len(header)+len(payload)+3)+signature)
+	out = base64.RawURLEncoding.AppendEncode(out, header)
+	out = append(out, '.')
+	out = base64.RawURLEncoding.AppendEncode(out, payload)
+	sig, err := k.sign(out)
 	if err != nil {
 		return "", fmt.Errorf("jose: %w", err)
 	}
-	return signed.CompactSerialize()
+	out = append(out, '.')
+	return string(base64.RawURLEncoding.AppendEncode(out, sig)), nil
+}
+
+// sign signs with the key's own algorithm, and with a key of that algorithm's kind
+// alone.
+func (k Key) sign(input []byte) ([]byte, error) {
+	if k.Use == UseEncryption || !k.fits(k.Algorithm) {
+		return nil, fmt.Errorf("%w: %q with this key", ErrAlgorithm, k.Algorithm)
+	}
+	if k.Algorithm == HS512 {
+		mac := hmac.New(sha512.New, k.Secret)
+		mac.Write(input)
+		return mac.Sum(nil), nil
+	}
+	if k.Algorithm == EdDSA { // over the message itself (RFC 8037, section 3.1)
+		return k.Private.Sign(rand.Reader, input, crypto.Hash(0))
+	}
+	hash := hashOf(k.Algorithm)
+	h := hash.New()
+	h.Write(input)
+	switch sum := h.Sum(nil); k.Algorithm[:2] {
+	case "RS":
+		return k.Private.Sign(rand.Reader, sum, hash)
+	case "PS": // "The size of the salt value is the same size as the hash function output" (RFC 7518, section 3.5)
+		return k.Private.Sign(rand.Reader, sum, &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash, Hash: hash})
+	default:
+		return signECDSA(k.Private, sum)
+	}
+}
+
+// signECDSA gives R and S side by side, each as long as the curve's order (RFC
+// 7518, section 3.4), not the ASN.1 that a crypto.Signer makes.
+func signECDSA(s crypto.Signer, sum []byte) ([]byte, error) {
+	key, ok := s.(*ecdsa.PrivateKey)
+	if !ok {
+		return nil, fmt.Errorf("%w: a %T", ErrAlgorithm, s)
+	}
+	r, v, err := ecdsa.Sign(rand.Reader, key, sum)
+	if err != nil {
+		return nil, err
+	}
+	size := (key.Curve.Params().N.BitLen() + 7) / 8
+	out := make([]byte, 2*size)
+	r.FillBytes(out[:size])
+	v.FillBytes(out[size:])
+	return out, nil
+}
+
+func hashOf(algorithm string) crypto.Hash {
+	switch {
+	case strings.HasSuffix(algorithm, "384"):
+		return crypto.SHA384
+	case strings.HasSuffix(algorithm, "512"):
+		return crypto.SHA512
+	}
+	return crypto.SHA256
 }
 
 // LeftHalfHash is the value of at_hash and c_hash: "base64url encoding of the

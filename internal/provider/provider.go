@@ -114,7 +114,7 @@ func checkOrigins(origins []string) error {
 func wire(cfg Config, pool *password.Pool) *Provider {
 	var (
 		log     = cfg.Logger
-		realms  = &resolver{store: cfg.Store, origins: trimmed(cfg.Origins), proxies: cfg.Proxies}
+		realms  = newResolver(cfg.Store, cfg.Origins, cfg.Proxies)
 		keeper  = &keys.Keeper{Store: cfg.Store, Seal: cfg.Seal, Now: cfg.Now, Logger: log, NotFound: store.ErrNotFound, Conflict: store.ErrConflict}
 		events  = &audit.Log{Logger: log, Store: cfg.Store, Now: cfg.Now}
 		issuer  = &token.Issuer{Store: cfg.Store, Keys: keeper, Seal: cfg.Seal, Now: cfg.Now}

@@ -3,7 +3,6 @@ package provider
 import (
 	"errors"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 
@@ -18,7 +17,18 @@ import (
 type resolver struct {
 	store   *store.Store
 	origins []string
+	hosts   []string // of the origins
 	proxies web.Proxies
+}
+
+// newResolver takes the origins apart once; checkOrigins has seen to their form.
+func newResolver(s *store.Store, origins []string, proxies web.Proxies) *resolver {
+	v := &resolver{store: s, origins: trimmed(origins), proxies: proxies}
+	for _, o := range v.origins {
+		_, host, _ := strings.Cut(o, "://")
+		v.hosts = append(v.hosts, host)
+	}
+	return v
 }
 
 // Resolve gives the realm named in the path. Reasons: RealmNotFound, HTTPSRequired.
@@ -45,10 +55,7 @@ func (v *resolver) Resolve(r *http.Request) (*realm.Realm, urls.Realm, error) {
 // Host header names, the canonical one otherwise. A Host header can choose among
 // what is configured and never add to it (CVE-2025-64101).
 func (v *resolver) Origin(r *http.Request) string {
-	i := slices.IndexFunc(v.origins, func(o string) bool {
-		u, err := url.Parse(o)
-		return err == nil && strings.EqualFold(u.Host, r.Host)
-	})
+	i := slices.IndexFunc(v.hosts, func(host string) bool { return strings.EqualFold(host, r.Host) })
 	return v.origins[max(i, 0)]
 }
 

@@ -46,7 +46,9 @@ func (r *personRow) into() []any {
 // person completes what one row told: attributes and the roles of groups are read
 // where there are any.
 func (s *Store) person(ctx context.Context, r *personRow) (*Person, error) {
-	u, err := r.decoded()
+	u := &r.user
+	u.CreatedAt = instant(r.created)
+	err := decodeRest(r.doc, u)
 	if err != nil {
 		return nil, err
 	}
@@ -60,18 +62,6 @@ func (s *Store) person(ctx context.Context, r *personRow) (*Person, error) {
 		p.ViaGroupIDs, err = s.rolesViaGroups(ctx, u.RealmID, u.ID)
 	}
 	return p, err
-}
-
-// decoded is the user with what stands in its document; the columns count.
-func (r *personRow) decoded() (*realm.User, error) {
-	u := &realm.User{}
-	if err := decode(r.doc, u); err != nil {
-		return nil, err
-	}
-	k := &r.user
-	u.ID, u.RealmID, u.Username, u.Email, u.Enabled, u.EmailVerified = k.ID, k.RealmID, k.Username, k.Email, k.Enabled, k.EmailVerified
-	u.ServiceAccountClient, u.Version, u.Gate, u.CreatedAt = k.ServiceAccountClient, k.Version, k.Gate, instant(r.created)
-	return u, nil
 }
 
 func split(joined string) []string {

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"strings"
 
 	"github.com/latchkey-id/latchkey/internal/realm"
@@ -91,8 +92,24 @@ func insertAttributes(ctx context.Context, tx *sql.Tx, u *realm.User) error {
 }
 
 func userDoc(u *realm.User) (string, error) {
-	d := realm.User{FirstName: u.FirstName, LastName: u.LastName, NotBefore: u.NotBefore, RequiredActions: u.RequiredActions, Extra: u.Extra}
-	return encode(d)
+	return encode(userRest{u.FirstName, u.LastName, u.NotBefore, u.RequiredActions, u.Extra})
+}
+
+// userRest is what a user's document holds: what is no column and no relation.
+type userRest struct {
+	FirstName, LastName string                     `json:",omitempty"`
+	NotBefore           int64                      `json:",omitempty"`
+	RequiredActions     []string                   `json:",omitempty"`
+	Extra               map[string]json.RawMessage `json:",omitempty"`
+}
+
+func decodeRest(doc string, u *realm.User) error {
+	var rest userRest
+	if err := decode(doc, &rest); err != nil {
+		return err
+	}
+	u.FirstName, u.LastName, u.NotBefore, u.RequiredActions, u.Extra = rest.FirstName, rest.LastName, rest.NotBefore, rest.RequiredActions, rest.Extra
+	return nil
 }
 
 const (
@@ -101,18 +118,14 @@ const (
 )
 
 func scanUser(row scanner) (*realm.User, error) {
-	u, k := &realm.User{}, realm.User{}
+	u := &realm.User{}
 	var doc string
 	var created int64
-	if err := row.Scan(&k.ID, &k.RealmID, &k.Username, &k.Email, &k.Enabled, &k.EmailVerified, &k.ServiceAccountClient, &k.Version, &k.Gate, &created, &doc); err != nil {
+	if err := row.Scan(&u.ID, &u.RealmID, &u.Username, &u.Email, &u.Enabled, &u.EmailVerified, &u.ServiceAccountClient, &u.Version, &u.Gate, &created, &doc); err != nil {
 		return nil, err
 	}
-	if err := decode(doc, u); err != nil {
-		return nil, err
-	}
-	u.ID, u.RealmID, u.Username, u.Email, u.Enabled, u.EmailVerified = k.ID, k.RealmID, k.Username, k.Email, k.Enabled, k.EmailVerified
-	u.ServiceAccountClient, u.Version, u.Gate, u.CreatedAt = k.ServiceAccountClient, k.Version, k.Gate, instant(created)
-	return u, nil
+	u.CreatedAt = instant(created)
+	return u, decodeRest(doc, u)
 }
 
 func (s *Store) oneUser(ctx context.Context, query string, args ...any) (*realm.User, error) {

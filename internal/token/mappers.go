@@ -3,6 +3,7 @@ package token
 import (
 	"maps"
 	"net/url"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -295,7 +296,11 @@ func set(c map[string]any, m realm.Mapper, v any) { setPath(c, m.Config["claim.n
 // writes the claims that say whom a token is for and from: those are the
 // issuer's alone.
 func setPath(c map[string]any, path string, v any) {
-	if path == "" || slices.Contains(reserved(), path) {
+	if path == "" || reserved(path) {
+		return
+	}
+	if !strings.Contains(path, ".") {
+		c[path] = v
 		return
 	}
 	steps := strings.Split(strings.ReplaceAll(path, `\.`, "\x00"), ".")
@@ -325,15 +330,19 @@ func joined(have, v any) any {
 	}
 	out := slices.Clip(old)
 	for _, e := range list {
-		if !slices.Contains(out, e) {
+		if !slices.ContainsFunc(out, func(o any) bool { return reflect.DeepEqual(o, e) }) { // == panics for objects
 			out = append(out, e)
 		}
 	}
 	return out
 }
 
-func reserved() []string {
-	return []string{"iss", "exp", "iat", "nbf", "jti", "typ", "azp", "sid", "aud", "nonce", "at_hash", "c_hash", "cnf"}
+func reserved(claim string) bool {
+	switch claim {
+	case "iss", "exp", "iat", "nbf", "jti", "typ", "azp", "sid", "aud", "nonce", "at_hash", "c_hash", "cnf":
+		return true
+	}
+	return false
 }
 
 // typed turns a text into the JSON type of jsonType.label; what does not parse
