@@ -1,7 +1,6 @@
 package bench
 
 import (
-	"context"
 	"errors"
 	"io"
 	"testing"
@@ -79,5 +78,73 @@ func TestRunMeasuresEverything(t *testing.T) {
 	}
 }
 
-var _ = errors.Is
-var _ = context.Background
+// The same requests at another server: the realm is made with its administrator
+// and is gone afterwards; beside it stands the own provider.
+func TestRunAtATarget(t *testing.T) {
+	there, err := startOwn(t.Context(), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(there.close)
+	o := Options{Runs: 1, Time: time.Minute, Dir: t.TempDir(), Progress: io.Discard, Target: there.base, Admin: there.admin, Password: there.password, Beside: true}
+	r, err := Run(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(r.Servers) != 2 || r.Servers[1].Name != there.base {
+		t.Fatalf("%+v", r.Servers)
+	}
+	for _, f := range r.Servers[1].Figures {
+		if f.Median <= 0 || f.Inside != 0 {
+			t.Errorf("%+v", f)
+		}
+	}
+	realms, err := there.store.Realms(t.Context())
+	if err != nil || len(realms) != 1 {
+		t.Errorf("%d realms are left, %v", len(realms), err)
+	}
+}
+
+func TestOptionsAreRefused(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		o    Options
+	}{
+		{"no run", Options{Time: time.Second}},
+		{"too many", Options{Runs: MostRuns + 1, Time: time.Second}},
+		{"no time", Options{Runs: 1}},
+		{"too long", Options{Runs: 1, Time: MostTime + 1}},
+		{"nobody to make a realm", Options{Runs: 1, Time: time.Second, Target: "http://127.0.0.1:1"}},
+		{"another machine", Options{Runs: 1, Time: time.Second, Target: "http://sso.example", Admin: "a"}},
+		{"a name that begins like this machine", Options{Runs: 1, Time: time.Second, Target: "http://localhost.sso.example", Admin: "a"}},
+		{"an address of the network", Options{Runs: 1, Time: time.Second, Target: "http://192.0.2.1:8080", Admin: "a"}},
+		{"another host than the one named", Options{Runs: 1, Time: time.Second, Target: "http://b.example", Remote: "a.example", Admin: "a"}},
+		{"no scheme", Options{Runs: 1, Time: time.Second, Target: "127.0.0.1:8080", Admin: "a"}},
+		{"a file", Options{Runs: 1, Time: time.Second, Target: "file:///etc/passwd", Admin: "a"}},
+		{"a user in the URL", Options{Runs: 1, Time: time.Second, Target: "http://a:b@127.0.0.1", Admin: "a"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			c.o.Dir, c.o.Progress = t.TempDir(), io.Discard
+			if _, err := Run(t.Context(), c.o); !errors.Is(err, ErrOptions) {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+	for _, o := range []Options{
+		{Runs: 1, Time: time.Second, Target: "https://a.example", Remote: "a.example", Admin: "a"},
+		{Runs: 1, Time: time.Second, Target: "http://[::1]:8080", Admin: "a"},
+	} {
+		if err := o.check(); err != nil {
+			t.Errorf("%s: %v", o.Target, err)
+		}
+	}
+}
+
+// A name may lead anywhere: what counts is the address that is dialled.
+func TestOnlyLoopbackIsDialled(t *testing.T) {
+	for address, want := range map[string]bool{"127.0.0.1:80": true, "[::1]:80": true, "192.0.2.1:80": false, "[2001:db8::1]:80": false, "80": false} {
+		if err := loopbackOnly("tcp", address, nil); (err == nil) != want {
+			t.Errorf("%s: %v", address, err)
+		}
+	}
+}
