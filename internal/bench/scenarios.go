@@ -35,7 +35,7 @@ func scenarios() []scenario {
 			by: yardstick{requests: 1, parts: []part{{limitRS256, 1}}, goal: 1.2}},
 		{name: "client_credentials_es256", text: "client credentials, ES256", run: clientCredentials(clientES256), again: true,
 			by: yardstick{requests: 1, parts: []part{{limitES256, 1}}, goal: 3}},
-		{name: "refresh", text: "refresh (two RS256, one durable write)", run: refresh, settle: true,
+		{name: "refresh", text: "refresh (two RS256)", run: refresh, settle: true,
 			by: yardstick{requests: 1, parts: []part{{limitRS256, 2}}, goal: 1.25}},
 		{name: "introspection", text: "introspection", run: introspect, again: true,
 			by: yardstick{parts: []part{{limitBareReads, 1}}, goal: 1.5}},
