@@ -345,3 +345,26 @@ func TestALightweightTokenIsNotForUserinfo(t *testing.T) {
 		t.Errorf("%d %v", a.status, a.header)
 	}
 }
+
+// An audience mapper adds readers to the ID token; as a hint for a logout it stays
+// the token of the client that it was made for.
+func TestFurtherAudiencesOfAnIDToken(t *testing.T) {
+	s := start(t, nil)
+	s.byAdmin(t, http.MethodPut, "clients/"+s.clientID(t), map[string]any{"clientId": "app", "protocolMappers": []map[string]any{{"name": "aud", "protocol": "openid-connect",
+		"protocolMapper": "oidc-audience-mapper", "config": map[string]string{"id.token.claim": "true", "included.client.audience": "other"}}}})
+	b := s.browser()
+	hint := s.exchange("lenient", s.code(b, "lenient", nil)).text("id_token")
+	_, claims, err := jose.Unverified(hint)
+	if aud, _ := claims["aud"].([]any); err != nil || len(aud) != 2 || aud[0] != "app" || aud[1] != "other" || claims["azp"] != "app" {
+		t.Errorf("%v %v", claims, err)
+	}
+	out := func(client string) answer {
+		return s.get(b, s.oidc("lenient", "logout")+"?"+url.Values{"id_token_hint": {hint}, "client_id": {client}}.Encode())
+	}
+	if a := out("other"); a.status != 400 || !strings.Contains(a.body, "id_token_hint_invalid") {
+		t.Errorf("another audience: %d", a.status)
+	}
+	if a := out("app"); a.status != 200 || !strings.Contains(a.body, "You are logged out") {
+		t.Errorf("the client: %d %s", a.status, a.body)
+	}
+}

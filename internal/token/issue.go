@@ -237,7 +237,10 @@ func (i *Issuer) idToken(ctx context.Context, g Grant, s *subject, access string
 	if err != nil {
 		return "", err
 	}
-	c := map[string]any{}
+	// "It MUST contain the OAuth 2.0 client_id of the Relying Party as an audience
+	// value. It MAY also contain identifiers for other audiences" (OpenID Connect
+	// Core 1.0, 2): the client's audience mappers add those.
+	c := map[string]any{"aud": g.Client.ClientID}
 	// OpenID Connect Core 1.0, 5.4, in the strict profile: what was not asked for
 	// by its scope is for userinfo, not for a token that travels through browsers' storage.
 	slim := g.Realm.On(realm.SlimIDTokens, g.Client)
@@ -250,7 +253,6 @@ func (i *Issuer) idToken(ctx context.Context, g Grant, s *subject, access string
 		return "", err
 	}
 	c["exp"], c["typ"], c["jti"] = now.Add(i.accessLife(g)).Unix(), "ID", realm.NewID()
-	addAudience(c, g.Client.ClientID) // beside those that an audience mapper has added
 	c["sub"], c["at_hash"] = g.User.ID, hash
 	if g.Nonce != "" {
 		c["nonce"] = g.Nonce

@@ -88,6 +88,9 @@ func apply(claims map[string]any, s *subject, mappers []realm.Mapper, to target)
 // something of the token, and not of the person, are never in it.
 func on(m realm.Mapper, to target) bool {
 	set, named := m.Config[string(to)]
+	if to == toID && m.Type == "oidc-audience-resolve-mapper" { // whose roles are in a token is no matter of who reads the ID token
+		return false
+	}
 	if to != toUserinfo {
 		return set == "true"
 	}
