@@ -44,7 +44,7 @@ func startContainer(t *testing.T, latchkey, mounts string) *container {
 	addr, management := strings.Replace(freeAddr(t), "localhost", "127.0.0.1", 1), strings.Replace(freeAddr(t), "localhost", "127.0.0.1", 1)
 	c := &container{base: "http://" + addr, management: "http://" + management}
 	c.cmd = exec.CommandContext(t.Context(), "/bin/sh", "-c", fmt.Sprintf(enclose, mounts))
-	c.cmd.Env = append(os.Environ(), "ROOT="+t.TempDir(), "BINARY="+latchkey, "ADDR="+addr, "MANAGEMENT="+management)
+	c.cmd.Env = append(os.Environ(), "ROOT="+t.TempDir(), "BINARY="+latchkey, "ADDR="+addr, "MANAGEMENT="+strings.Replace(management, "127.0.0.1", "localhost", 1)) // as the default: there is no /etc/hosts
 	c.cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS | syscall.CLONE_NEWPID}
 	c.cmd.Stderr, c.cmd.WaitDelay = &c.log, 10*time.Second
 	if err := c.cmd.Start(); err != nil {

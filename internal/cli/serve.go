@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/netip"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -157,6 +158,11 @@ func parseProxies(in many) (web.Proxies, error) {
 // listen says what would work when a port is taken.
 func listen(addr, flagName string) (net.Listener, error) {
 	l, err := net.Listen("tcp", addr)
+	if port, ok := strings.CutPrefix(addr, "localhost:"); ok && isLookup(err) {
+		// "Name resolution APIs and libraries SHOULD recognize localhost names as
+		// special" (RFC 6761, section 6.3): a container may have no /etc/hosts.
+		l, err = net.Listen("tcp", "127.0.0.1:"+port)
+	}
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return nil, fmt.Errorf("%s %s is taken by another program; try %s", flagName, addr, flagName+" "+nextPort(addr))
 	}
@@ -164,6 +170,11 @@ func listen(addr, flagName string) (net.Listener, error) {
 		return nil, fmt.Errorf("%s %s: %w", flagName, addr, err)
 	}
 	return l, nil
+}
+
+func isLookup(err error) bool {
+	_, ok := errors.AsType[*net.DNSError](err)
+	return ok
 }
 
 // nextPort finds a port near the one that is taken.
