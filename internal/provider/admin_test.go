@@ -17,7 +17,7 @@ import (
 const office = `{"realm":"office","enabled":true,
 	"clients":[{"clientId":"app","secret":"` + appSecret + `","directAccessGrantsEnabled":true},{"clientId":"plain","secret":"plain-secret","serviceAccountsEnabled":true},
 		{"clientId":"robot","secret":"robot-secret","serviceAccountsEnabled":true}],
-	"clientScopes":[{"name":"powers","protocol":"openid-connect"},{"name":"words","protocol":"openid-connect"}],
+	"clientScopes":[{"name":"powers","protocol":"openid-connect"},{"name":"words","protocol":"openid-connect"},{"name":"email","protocol":"openid-connect"}],
 	"clientScopeMappings":{"realm-management":[{"clientScope":"powers","roles":["realm-admin"]}]},
 	"roles":{"realm":[{"name":"harmless"},{"name":"other"},{"name":"hidden","composite":true,"composites":{"client":{"realm-management":["realm-admin"]}}}],
 		"client":{"app":[{"name":"editor"}]}},
