@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -126,7 +127,7 @@ func (a *API) createClient(c *call) error {
 	if _, err := rep.DecodeClient(b, &sent); err != nil {
 		return err
 	}
-	if err := mayName(c, sent.ClientID); err != nil {
+	if err := errors.Join(mayName(c, sent.ClientID), a.withinScopes(c, slices.Concat(sent.DefaultScopes, sent.OptionalScopes))); err != nil {
 		return err
 	}
 	cl, err := a.Manage.CreateClient(c.ctx(), c.realm, b)
@@ -166,7 +167,9 @@ func (a *API) updateClient(c *call) error {
 	if _, err := rep.DecodeClient(b, &sent); err != nil {
 		return err
 	}
-	if err := mayName(c, sent.ClientID); err != nil {
+	had := slices.Concat(cl.DefaultScopes, cl.OptionalScopes)
+	added := slices.DeleteFunc(slices.Concat(sent.DefaultScopes, sent.OptionalScopes), func(name string) bool { return slices.Contains(had, name) })
+	if err := errors.Join(mayName(c, sent.ClientID), a.withinScopes(c, added)); err != nil {
 		return err
 	}
 	err = a.Manage.UpdateClient(c.ctx(), c.realm, cl.ID, b)

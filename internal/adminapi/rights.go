@@ -112,6 +112,35 @@ func (a *API) withinService(c *call, cl *realm.Client) error {
 	return a.within(c, table, slices.Collect(maps.Keys(have)))
 }
 
+// withinScopes refuses client scopes, by name, that let a right through which the
+// caller does not have: a client gets them by its own representation too.
+func (a *API) withinScopes(c *call, names []string) error {
+	if len(names) == 0 {
+		return nil
+	}
+	all, err := a.Store.ClientScopes(c.ctx(), c.realm.ID)
+	if err != nil {
+		return err
+	}
+	table, err := a.Store.Roles(c.ctx(), c.realm.ID)
+	if err != nil {
+		return err
+	}
+	for _, sc := range all {
+		if !slices.Contains(names, sc.Name) {
+			continue
+		}
+		ids, err := a.Store.ScopeRoles(c.ctx(), c.realm.ID, sc.ID)
+		if err != nil {
+			return err
+		}
+		if err := a.within(c, table, ids); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // withinGroup refuses a group that gives rights which the caller does not have: by
 // its own roles, by those of the groups above it, and with whole by those below.
 func (a *API) withinGroup(c *call, id string, whole bool) error {

@@ -154,25 +154,23 @@ func (a *API) assign(c *call, optional, on bool) error {
 	if err != nil {
 		return notFound("Client scope not found")
 	}
-	table, err := a.Store.Roles(c.ctx(), c.realm.ID)
-	if err != nil {
-		return err
-	}
-	ids, err := a.Store.ScopeRoles(c.ctx(), c.realm.ID, sc.ID)
-	if err != nil {
-		return err
-	}
-	if err := a.within(c, table, ids); err != nil {
+	if err := a.withinScopes(c, []string{sc.Name}); err != nil {
 		return err
 	}
 	if c.path["client"] == "" {
-		err = a.Store.SetRealmScope(c.ctx(), c.realm.ID, sc.ID, optional, on)
-	} else if cl, err := a.manageableClient(c); err != nil {
-		return err
-	} else if err := a.Store.SetClientScope(c.ctx(), c.realm.ID, cl.ID, sc.ID, optional, on); err != nil {
+		if err := a.Store.SetRealmScope(c.ctx(), c.realm.ID, sc.ID, optional, on); err != nil {
+			return err
+		}
+		return c.noContent()
+	}
+	cl, err := a.manageableClient(c)
+	if err != nil {
 		return err
 	}
-	if err != nil {
+	if cl.Protocol != sc.Protocol {
+		return c.noContent() // as Keycloak: scopes of another protocol are left out
+	}
+	if err := a.Store.SetClientScope(c.ctx(), c.realm.ID, cl.ID, sc.ID, optional, on); err != nil {
 		return err
 	}
 	return c.noContent()

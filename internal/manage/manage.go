@@ -156,6 +156,11 @@ func (m *Manager) CreateClient(ctx context.Context, in *realm.Realm, doc []byte)
 	if err != nil {
 		return nil, err
 	}
+	all, err := m.Store.ClientScopes(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	n.Client.DefaultScopes, n.Client.OptionalScopes = ofProtocol(all, n.Client, n.Client.DefaultScopes), ofProtocol(all, n.Client, n.Client.OptionalScopes)
 	if n.Secret == "" && n.Client.BearerOnly {
 		n.Secret = realm.NewSecret() // as Keycloak; whoever makes it confidential later has one
 	}
@@ -164,6 +169,18 @@ func (m *Manager) CreateClient(ctx context.Context, in *realm.Realm, doc []byte)
 		users = append(users, serviceAccount(in, n.Client, m.Now()))
 	}
 	return n.Client, m.Store.CreateClient(ctx, n, nil, users)
+}
+
+// ofProtocol gives the names of scopes that are of the client's protocol: a realm's
+// defaults are for clients of every protocol.
+func ofProtocol(all []*realm.ClientScope, c *realm.Client, names []string) []string {
+	out := []string{}
+	for _, name := range names {
+		if slices.ContainsFunc(all, func(s *realm.ClientScope) bool { return s.Name == name && s.Protocol == c.Protocol }) {
+			out = append(out, name)
+		}
+	}
+	return out
 }
 
 // newClient reads and completes a ClientRepresentation.
