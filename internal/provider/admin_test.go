@@ -341,3 +341,23 @@ func TestS120IdsOfAnotherRealmAreNobody(t *testing.T) {
 		t.Errorf("the other realm changed: %s", d)
 	}
 }
+
+// A change that is refused leaves no trace: not even in what is kept in memory,
+// which a decoder would write into.
+func TestARefusedChangeChangesNothing(t *testing.T) {
+	s := start(t, nil)
+	n, alice := s.office()
+	path := "/clients/" + n.client["plain"]
+	if a := s.admin(alice, http.MethodPut, "office", path, `{"redirectUris":["https://good.example/cb"],"webOrigins":["https://good.example"],
+		"protocolMappers":[{"name":"m","protocol":"openid-connect","protocolMapper":"oidc-hardcoded-claim-mapper","config":{"claim.name":"a"}}]}`); a.status != http.StatusNoContent {
+		t.Fatal(a.status, a.body)
+	}
+	before := s.admin(alice, http.MethodGet, "office", path, "").body
+	if a := s.admin(alice, http.MethodPut, "office", path, `{"redirectUris":["javascript:alert(1)"],"webOrigins":["https://evil.example"],
+		"protocolMappers":[{"config":{"claim.name":"b"}}]}`); a.status != http.StatusBadRequest {
+		t.Fatal(a.status, a.body)
+	}
+	if d := cmp.Diff(before, s.admin(alice, http.MethodGet, "office", path, "").body); d != "" {
+		t.Error(d)
+	}
+}
