@@ -187,7 +187,7 @@ func TestS120ManagingIsNoWayUp(t *testing.T) {
 		{"service account with rights: new secret", "POST", "/clients/" + n.client["robot"] + "/client-secret", "", 403},
 		{"service account with rights: given secret", "PUT", "/clients/" + n.client["robot"], `{"secret":"known"}`, 403},
 		{"service account with rights: mapper", "POST", "/clients/" + n.client["robot"] + "/protocol-mappers/models", `{"name":"m","protocolMapper":"oidc-sub-mapper"}`, 403},
-		{"service account with rights: its scopes", "DELETE", "/clients/" + n.client["robot"] + "/default-client-scopes/" + n.scope["email"], "", 403},
+		{"service account with rights: its scopes", "DELETE", "/clients/" + n.client["robot"] + "/default-client-scopes/" + n.scope["words"], "", 403},
 		{"service account with rights: deleted", "DELETE", "/clients/" + n.client["robot"], "", 403},
 		{"service account with rights: its user", "PUT", "/users/" + robot + "/reset-password", `{"type":"password","value":"x"}`, 403},
 		{"service account with rights: its roles", "POST", "/users/" + robot + "/role-mappings/realm", role("harmless"), 403},
