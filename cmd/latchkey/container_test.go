@@ -120,10 +120,10 @@ func TestServeInAContainer(t *testing.T) {
 	if status, err := os.ReadFile(inside + "/status"); err != nil || !bytes.Contains(status, []byte("Uid:\t4711\t4711")) {
 		t.Errorf("it does not run as the user that was meant: %v", err)
 	}
-	if err := os.WriteFile(inside+"/root/x", nil, 0o600); !errors.Is(err, syscall.EROFS) {
+	if err := os.WriteFile(filepath.Join(inside, "root", "x"), nil, 0o600); !errors.Is(err, syscall.EROFS) {
 		t.Errorf("the root can be written: the test proves nothing (%v)", err)
 	}
-	left, err := os.ReadDir(inside + "/root/data")
+	left, err := os.ReadDir(filepath.Join(inside, "root", "data"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -163,7 +163,7 @@ func TestContainersThatCannotWork(t *testing.T) {
 func TestDiskFullHeals(t *testing.T) {
 	c := startContainer(t, namespaces(t), own)
 	c.up(t)
-	data := fmt.Sprint("/proc/", c.cmd.Process.Pid, "/root/data")
+	data := filepath.Join("/proc", fmt.Sprint(c.cmd.Process.Pid), "root", "data")
 	_, session := post(t, c.token(), login())
 	refresh, _ := session["refresh_token"].(string)
 
