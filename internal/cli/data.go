@@ -63,10 +63,7 @@ func ownerOf(path string) string {
 	for {
 		info, err := os.Stat(path)
 		if err == nil {
-			if s, ok := info.Sys().(*syscall.Stat_t); ok {
-				return fmt.Sprintf(" and %s belongs to user %d (mode %04o)", path, s.Uid, info.Mode().Perm())
-			}
-			return ""
+			return owner(path, info)
 		}
 		up := filepath.Dir(path)
 		if up == path {
