@@ -68,7 +68,7 @@ func createUser(t *testing.T, base, token, name string) bool {
 // A backup is taken while users are made and people log in. What was
 // acknowledged before it began is in it; it starts, and it is whole.
 func TestBackupWhileItRuns(t *testing.T) {
-	latchkey, dir, addr := build(t, "github.com/latchkey-id/latchkey/cmd/latchkey"), t.TempDir(), freeAddr(t)
+	latchkey, dir, addr := builtLatchkey(t), t.TempDir(), freeAddr(t)
 	base, data := "http://"+addr, filepath.Join(dir, "data")
 	server := serveOn(t, latchkey, data, addr)
 	token := base + "/realms/master/protocol/openid-connect/token"

@@ -152,6 +152,46 @@ func TestPicturesOfTheLogin(t *testing.T) {
 	}
 }
 
+// The pages between a right password and the application: a temporary password to
+// be changed, and a profile with something missing.
+func TestPicturesOfRequiredActions(t *testing.T) {
+	browser := newBrowser(t)
+	d := startDemo(t)
+	admin := console{base: d.Provider, username: d.AdminUsername, password: d.AdminPassword}
+	for _, size := range []struct{ width, height int64 }{{1280, 800}, {390, 844}} {
+		for _, scheme := range []string{"light", "dark"} {
+			name := fmt.Sprintf("%d-%s", size.width, scheme)
+			admin.do(t, http.MethodPost, "/realms/"+d.Realm+"/users", map[string]any{"username": name, "enabled": true, "requiredActions": []string{"VERIFY_PROFILE"},
+				"credentials": []any{map[string]any{"type": "password", "value": "a temporary password", "temporary": true}}}, nil)
+			tab := newTab(t, browser)
+			look(t, tab, size.width, size.height, scheme)
+			visit(t, tab, strings.TrimSuffix(d.App, "/")+"/protected")
+			submitLogin(t, tab, name, "a temporary password")
+			picture(t, tab, "password-"+name)
+			submitForm(t, tab, map[string]string{"#password-new": "another long password", "#password-confirm": "not the same one"})
+			wantText(t, tab, "#input-error-password-confirm", "Passwords don't match.")
+			picture(t, tab, "password-wrong-"+name)
+			submitForm(t, tab, map[string]string{"#password-new": "another long password", "#password-confirm": "another long password"})
+			picture(t, tab, "profile-"+name)
+			submitForm(t, tab, map[string]string{"#email": name + "@example.com", "#firstName": "Bob", "#lastName": "   "})
+			picture(t, tab, "profile-wrong-"+name)
+			submitForm(t, tab, map[string]string{"#email": name + "@example.com", "#firstName": "Bob", "#lastName": "Dodgson"})
+			wantAt(t, tab, strings.TrimSuffix(d.App, "/")+"/protected")
+		}
+	}
+}
+
+func submitForm(t *testing.T, tab context.Context, fields map[string]string) {
+	t.Helper()
+	for selector, value := range fields {
+		run(t, tab, chromedp.SetValue(selector, value))
+	}
+	if _, err := chromedp.RunResponse(tab, chromedp.Click("form [type=submit]")); err != nil {
+		t.Fatal(err)
+	}
+	run(t, tab, chromedp.WaitReady("body"))
+}
+
 // newBrowser finds Debian's Chromium.
 func newBrowser(t *testing.T) string {
 	t.Helper()

@@ -70,7 +70,7 @@ func namespaces(t *testing.T) string {
 	if out, err := try.CombinedOutput(); err != nil {
 		t.Skipf("this machine does not allow namespaces and mounts: %v %s", err, out)
 	}
-	return build(t, "github.com/latchkey-id/latchkey/cmd/latchkey")
+	return builtLatchkey(t)
 }
 
 const own = `mount -t tmpfs -o size=12m,mode=700,uid=4711,gid=4711 data "$ROOT/data"`

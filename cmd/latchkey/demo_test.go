@@ -54,9 +54,19 @@ func build(t *testing.T, pkg string) string {
 	return out
 }
 
+// builtLatchkey is the program that people run: the one that the full run built,
+// or one built now.
+func builtLatchkey(t *testing.T) string {
+	t.Helper()
+	if path := os.Getenv("LATCHKEY_TEST_BINARY"); path != "" {
+		return path
+	}
+	return build(t, "github.com/latchkey-id/latchkey/cmd/latchkey")
+}
+
 func startDemo(t *testing.T) demo {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), build(t, "github.com/latchkey-id/latchkey/cmd/latchkey"),
+	cmd := exec.CommandContext(t.Context(), builtLatchkey(t),
 		"demo", "--json", "--app-addr", freeAddr(t), "--addr", freeAddr(t))
 	home := t.TempDir()
 	cmd.Env, cmd.Dir = append(os.Environ(), "HOME="+home, "TMPDIR="+home), home

@@ -16,7 +16,7 @@ import (
 
 // However the demo ends, it leaves no file, no process and no port behind.
 func TestTheDemoLeavesNothing(t *testing.T) {
-	latchkey := build(t, "github.com/latchkey-id/latchkey/cmd/latchkey")
+	latchkey := builtLatchkey(t)
 	line := func(stdout io.ReadCloser, _ *exec.Cmd) error {
 		_, err := bufio.NewReader(stdout).ReadString('\n')
 		return err

@@ -20,7 +20,7 @@ func TestFigureWarmStart(t *testing.T) {
 	if os.Getenv("LATCHKEY_FIGURES") == "" {
 		t.Skip("a measurement: set LATCHKEY_FIGURES=1 on a machine that does nothing else")
 	}
-	latchkey, bare := build(t, "github.com/latchkey-id/latchkey/cmd/latchkey"), build(t, "./testdata/bare")
+	latchkey, bare := builtLatchkey(t), build(t, "./testdata/bare")
 	data := t.TempDir()
 	serve := func() (time.Duration, int) {
 		addr := freeAddr(t)

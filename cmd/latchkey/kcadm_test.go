@@ -65,7 +65,7 @@ func startKcadm(t *testing.T) kcadm {
 	}
 	addr := freeAddr(t)
 	base := "http://" + addr
-	cmd := exec.CommandContext(t.Context(), build(t, "github.com/latchkey-id/latchkey/cmd/latchkey"), "serve", "--data", filepath.Join(t.TempDir(), "data"), "--addr", addr,
+	cmd := exec.CommandContext(t.Context(), builtLatchkey(t), "serve", "--data", filepath.Join(t.TempDir(), "data"), "--addr", addr,
 		"--management-addr", freeAddr(t), "--url", base, "--admin", "admin")
 	cmd.Env = append(os.Environ(), "LATCHKEY_ADMIN_PASSWORD=the first password")
 	cmd.Stderr = t.Output()

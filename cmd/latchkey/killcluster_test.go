@@ -61,10 +61,7 @@ const (
 
 func newCluster(t *testing.T, nodes int, where func(dir string) []string) *cluster {
 	t.Helper()
-	c := &cluster{t: t, binary: os.Getenv("LATCHKEY_TEST_BINARY"), data: filepath.Join(t.TempDir(), "data"), journal: &journal{successors: map[string]string{}}}
-	if c.binary == "" {
-		c.binary = build(t, "github.com/latchkey-id/latchkey/cmd/latchkey")
-	}
+	c := &cluster{t: t, binary: builtLatchkey(t), data: filepath.Join(t.TempDir(), "data"), journal: &journal{successors: map[string]string{}}}
 	realms := t.TempDir()
 	for _, name := range []string{plain, rotated, strict} {
 		writeRealm(t, filepath.Join(realms, name+".json"), name)

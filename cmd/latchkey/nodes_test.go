@@ -15,7 +15,7 @@ import (
 // Two nodes on one database, started at once while it is empty. A login begins on
 // one and goes on with the other; it makes no difference.
 func TestTwoNodesAreOneProvider(t *testing.T) {
-	latchkey, dsn := build(t, "github.com/latchkey-id/latchkey/cmd/latchkey"), storetest.Postgres(t)
+	latchkey, dsn := builtLatchkey(t), storetest.Postgres(t)
 	first, second := "http://"+freeAddr(t), "http://"+freeAddr(t)
 	log := &heard{}
 	for _, at := range []string{first, second} {

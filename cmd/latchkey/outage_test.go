@@ -86,7 +86,7 @@ func TestAnOutageOfTheDatabaseIsAnsweredAndHeals(t *testing.T) {
 	db.stop()
 	addr, management := freeAddr(t), freeAddr(t)
 	base, log := "http://"+addr, &heard{}
-	cmd := exec.CommandContext(t.Context(), build(t, "github.com/latchkey-id/latchkey/cmd/latchkey"), "serve", "--addr", addr, "--management-addr", management, "--url", base,
+	cmd := exec.CommandContext(t.Context(), builtLatchkey(t), "serve", "--addr", addr, "--management-addr", management, "--url", base,
 		"--admin", "boss", "--import", "../../internal/manage/testdata/keycloak-26.7.4-realm.json")
 	cmd.Env = append(os.Environ(), "LATCHKEY_ADMIN_PASSWORD=the first password", "LATCHKEY_DB="+dsn, "LATCHKEY_KEY=a key of the test of enough bytes and more")
 	cmd.Stderr = log

@@ -215,15 +215,6 @@ func ourProvider(t *testing.T, latchkey string) (console, *peer) {
 	return c, p
 }
 
-// builtLatchkey is the program that people run.
-func builtLatchkey(t *testing.T) string {
-	t.Helper()
-	if path := os.Getenv("LATCHKEY_TEST_BINARY"); path != "" {
-		return path
-	}
-	return build(t, "github.com/latchkey-id/latchkey/cmd/latchkey")
-}
-
 // peer is a program that the test started and that ends with it.
 type peer struct{ log logged }
 

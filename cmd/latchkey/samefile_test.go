@@ -67,7 +67,7 @@ func TestSameFileFromUs(t *testing.T) {
 	makeRealm(t, ours, name)
 	dir := t.TempDir()
 	file, second := filepath.Join(dir, "realm.json"), filepath.Join(dir, "data")
-	latchkey := build(t, "github.com/latchkey-id/latchkey/cmd/latchkey")
+	latchkey := builtLatchkey(t)
 	runs(t, latchkey, "export", "--data", data, "--realm", name, "--file", file)
 	runs(t, latchkey, "import", "--data", second, file)
 	doc, err := os.ReadFile(file)
@@ -108,7 +108,7 @@ func serveFor(t *testing.T, name string, args ...string) (side, string) {
 	addr, data := freeAddr(t), filepath.Join(t.TempDir(), "data")
 	base := "http://" + addr
 	all := append([]string{"serve", "--data", data, "--addr", addr, "--management-addr", "", "--url", base, "--admin", "admin", "--log-level", "error"}, args...)
-	cmd := exec.CommandContext(t.Context(), build(t, "github.com/latchkey-id/latchkey/cmd/latchkey"), all...)
+	cmd := exec.CommandContext(t.Context(), builtLatchkey(t), all...)
 	cmd.Env = append(os.Environ(), "LATCHKEY_ADMIN_PASSWORD=admin")
 	cmd.Stderr = t.Output()
 	start(t, cmd)

@@ -17,7 +17,7 @@ import (
 // serve as other programs drive it: data folder, first administrator, an import
 // of an unchanged Keycloak export, a restart, another password.
 func TestServeKeepsWhatItHas(t *testing.T) {
-	latchkey, data, addr := build(t, "github.com/latchkey-id/latchkey/cmd/latchkey"), filepath.Join(t.TempDir(), "data"), freeAddr(t)
+	latchkey, data, addr := builtLatchkey(t), filepath.Join(t.TempDir(), "data"), freeAddr(t)
 	base := "http://" + addr
 	args := []string{"serve", "--data", data, "--addr", addr, "--management-addr", freeAddr(t), "--url", base, "--admin", "boss",
 		"--import", "../../internal/manage/testdata/keycloak-26.7.4-realm.json"}
