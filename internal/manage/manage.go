@@ -122,7 +122,7 @@ func checkRealm(r *realm.Realm) error {
 	case realm.CheckName(r.Name) != nil:
 		return &InvalidError{Text: realm.ErrName.Error()}
 	case realm.CheckPasswordPolicy(r.PasswordPolicy) != nil:
-		return &InvalidError{Text: realm.ErrPasswordPolicy.Error()}
+		return &InvalidError{Text: "Password policy not found"}
 	}
 	if err := checkAlgorithm("defaultSignatureAlgorithm", r.DefaultSignatureAlgorithm); err != nil {
 		return err

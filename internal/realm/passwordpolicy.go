@@ -7,7 +7,7 @@ import (
 )
 
 // ErrPasswordPolicy is the error of CheckPasswordPolicy.
-var ErrPasswordPolicy = errors.New("Password policy not found") //nolint:staticcheck // Keycloak's text
+var ErrPasswordPolicy = errors.New("realm: no such rule of a password policy")
 
 // CheckPasswordPolicy refuses a policy that names a rule nobody knows. Its form is
 // Keycloak's: "length(8) and digits(1)".
