@@ -66,7 +66,7 @@ func postgresDialect() dialect {
 // names with one number wait for each other and nothing worse.
 func lockNumber(kind, key string) int64 {
 	sum := sha256.Sum256([]byte("latchkey " + kind + "\n" + key))
-	return int64(binary.BigEndian.Uint64(sum[:8])) //nolint:gosec // any 64 bits do
+	return int64(binary.BigEndian.Uint64(sum[:8])) // any 64 bits do
 }
 
 // Pragmas stand in the DSN so that every pooled connection has them: a PRAGMA

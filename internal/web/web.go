@@ -31,7 +31,7 @@ func Adapt(h Handler, write ErrorWriter) http.HandlerFunc {
 			if p == nil {
 				return
 			}
-			if p == http.ErrAbortHandler { //nolint:errorlint // the very value is the contract
+			if p == http.ErrAbortHandler { // the very value is the contract
 				panic(p)
 			}
 			write(w, r, fmt.Errorf("panic: %v\n%s", p, debug.Stack()))
