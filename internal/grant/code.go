@@ -25,6 +25,9 @@ func (e *Endpoint) authorizationCode(ctx context.Context, q *request) (*token.Re
 	if err := matchCode(q, code); err != nil {
 		return nil, err
 	}
+	if code.Part.IsZero() {
+		return nil, oauth.RefuseBecause(oauth.CodeNotValid, errors.New("the client's part of the session ended"))
+	}
 	s, u, err := e.session(ctx, q, code.SessionID)
 	if err != nil {
 		return nil, err
@@ -34,7 +37,7 @@ func (e *Endpoint) authorizationCode(ctx context.Context, q *request) (*token.Re
 		return nil, err
 	}
 	resp, err := e.Issuer.Issue(ctx, token.Grant{Realm: q.realm, Client: q.client, User: u, Session: s, Origin: q.at.Origin, Scopes: scopes,
-		Kind: token.GrantCode, Nonce: code.Nonce, ACR: code.ACR})
+		Kind: token.GrantCode, Nonce: code.Nonce, ACR: code.ACR, Part: code.Part})
 	return resp, afterLogout(err)
 }
 

@@ -43,7 +43,7 @@ func (e *Endpoint) password(ctx context.Context, q *request) (*token.Response, e
 	now := e.Now()
 	s := realm.Session{ID: session.NewID(), RealmID: q.realm.ID, UserID: u.ID, StartedAt: now, LastSeenAt: now, AuthTime: now, Methods: []string{"pwd"}, IP: q.ip}
 	part := realm.ClientSession{SessionID: s.ID, ClientID: q.client.ID, RealmID: q.realm.ID, StartedAt: now, Scope: scopes.Granted}
-	g := token.Grant{Realm: q.realm, Client: q.client, User: person, Origin: q.at.Origin, Scopes: scopes, Kind: token.GrantPassword, ACR: "1"}
+	g := token.Grant{Realm: q.realm, Client: q.client, User: person, Origin: q.at.Origin, Scopes: scopes, Kind: token.GrantPassword, ACR: "1", Part: now}
 	if err := e.Store.CreateSession(ctx, s, part, e.Issuer.Gates(&g)); err != nil {
 		return nil, err
 	}

@@ -178,8 +178,11 @@ func (j *Journey) rehash(ctx context.Context, u *realm.User, c realm.Credential,
 	if err != nil {
 		return nil // the login is right; the hash is made better another time
 	}
-	c.Data, c.Secret = h.Data, h.Secret
-	return j.Store.RehashPassword(ctx, u.RealmID, u.ID, c)
+	err = j.Store.RehashPassword(ctx, u.RealmID, u.Gate, c, h.Data, h.Secret)
+	if errors.Is(err, store.ErrGateMoved) {
+		return nil // another password by now: what the old one is worth is decided at the gate
+	}
+	return err
 }
 
 // logIn goes on after a right password: to the session, or to what the user has to

@@ -140,6 +140,52 @@ func TestS11AStolenCodeRevokesNothing(t *testing.T) {
 	}
 }
 
+// S-11: single sign-on after a replay or a reuse begins the client's part of the
+// session anew; what was given out before stays worth nothing, within the same
+// second too, and what is given out now works.
+func TestS11SingleSignOnBringsNothingBack(t *testing.T) {
+	for name, end := range map[string]func(s *server, code, refresh string){
+		"a replay": func(s *server, code, _ string) {
+			wantError(t, s.exchange("strict", code), 400, "invalid_grant", "Code not valid")
+		},
+		"a reuse": func(s *server, _, refresh string) {
+			second := s.refresh("strict", refresh).text("refresh_token")
+			s.refresh("strict", second)
+			wantError(t, s.refresh("strict", refresh), 400, "invalid_grant", "Maximum allowed refresh token reuse exceeded")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := start(t, nil)
+			b := s.browser()
+			works := func(a answer) bool {
+				return s.get(s.browser(), s.oidc("strict", "userinfo"), "Authorization", "Bearer "+a.text("access_token")).status == 200
+			}
+			code := s.code(b, "strict", nil)
+			before := s.exchange("strict", code)
+			if !works(before) {
+				t.Fatal("a new access token is worth nothing")
+			}
+			end(s, code, before.text("refresh_token"))
+			if works(before) {
+				t.Fatal("the end changes nothing")
+			}
+			after := s.exchange("strict", s.code(b, "strict", nil))
+			if after.text("session_state") != before.text("session_state") {
+				t.Fatal("not the same session: the test shows nothing")
+			}
+			if !works(after) || !works(s.refresh("strict", after.text("refresh_token"))) {
+				t.Error("what single sign-on gave is worth nothing")
+			}
+			if works(before) {
+				t.Error("the access token of before the end works again")
+			}
+			if a := s.refresh("strict", before.text("refresh_token")); a.status == 200 {
+				t.Error("the refresh token of before the end works again")
+			}
+		})
+	}
+}
+
 // S-12: a failed redemption uses the code up.
 func TestS12AWrongVerifierUsesTheCodeUp(t *testing.T) {
 	s := start(t, nil)

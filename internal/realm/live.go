@@ -102,7 +102,7 @@ type Code struct {
 	ACR                 string
 	ExpiresAt           time.Time
 	UsedAt              time.Time // zero until used
-	FamilyID            string    // what it gave out, for revocation on replay
+	Part                time.Time // when the client's part of the session began, as of the use; zero when it ended. It is not the code's own
 }
 
 // RefreshFamily is one line of refresh tokens: each use makes the next
@@ -124,6 +124,7 @@ type RefreshFamily struct {
 	ExpiresAt  time.Time
 	RevokedAt  time.Time
 	Offline    bool
+	Part       time.Time // when the client's part of the session began; zero when it ended. It is not the family's own
 }
 
 // FailedLogins counts wrong passwords of one account.

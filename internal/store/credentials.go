@@ -43,21 +43,26 @@ func (s *Store) Credentials(ctx context.Context, realmID, userID string) ([]real
 // SetPassword replaces a user's password. The gate is raised; sessions live on
 // until somebody ends them.
 func (s *Store) SetPassword(ctx context.Context, realmID, userID string, c realm.Credential) error {
-	return s.replacePassword(ctx, realmID, userID, 1, c)
-}
-
-// RehashPassword replaces a password's hash by a better one of the same
-// password. Nothing else changes: nobody is logged out by it.
-func (s *Store) RehashPassword(ctx context.Context, realmID, userID string, c realm.Credential) error {
-	return s.replacePassword(ctx, realmID, userID, 0, c)
-}
-
-func (s *Store) replacePassword(ctx context.Context, realmID, userID string, raise int, c realm.Credential) error {
 	return s.tx(ctx, func(tx *sql.Tx) error {
-		if err := must(ctx, tx, ErrNotFound, "UPDATE users SET gate = gate + $1 WHERE realm_id = $2 AND id = $3", raise, realmID, userID); err != nil {
+		if err := must(ctx, tx, ErrNotFound, "UPDATE users SET gate = gate + 1 WHERE realm_id = $1 AND id = $2", realmID, userID); err != nil {
 			return err
 		}
 		return s.swapPassword(ctx, tx, realmID, userID, c)
+	})
+}
+
+// RehashPassword replaces the hash of a credential that was verified by a better
+// one of the same password, while both are what was read: was as it stands there,
+// gate the user's. ErrGateMoved: somebody has set another password since, and that
+// one stays. Nothing else changes: nobody is logged out by it.
+func (s *Store) RehashPassword(ctx context.Context, realmID string, gate int64, was realm.Credential, data, secret string) error {
+	sealed, err := s.seal.Seal([]byte(secret), "credentials", was.ID, "secret")
+	if err != nil {
+		return wrap(err)
+	}
+	return s.tx(ctx, func(tx *sql.Tx) error {
+		return must(ctx, tx, ErrGateMoved, `UPDATE credentials SET data = $1, secret_sealed = $2 WHERE realm_id = $3 AND user_id = $4 AND id = $5 AND data = $6
+			AND EXISTS (SELECT 1 FROM users WHERE id = $4 AND gate = $7)`, data, sealed, realmID, was.UserID, was.ID, was.Data, gate)
 	})
 }
 

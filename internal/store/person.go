@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"strings"
+	"time"
 
 	"github.com/latchkey-id/latchkey/internal/realm"
 )
@@ -96,8 +97,8 @@ func (s *Store) ServiceAccount(ctx context.Context, realmID, clientID string) (*
 type Presence struct {
 	Session *realm.Session // an ended one too: EndedAt says so
 	Person  *Person
-	Part    bool // the client's part is there and was not ended
-	Revoked bool // RevokeToken was called for the token
+	Part    time.Time // the client's part began; zero when there is none or it was ended
+	Revoked bool      // RevokeToken was called for the token
 }
 
 // Presence gives what a token that came back depends on, as it is at one moment:
@@ -106,20 +107,22 @@ type Presence struct {
 func (s *Store) Presence(ctx context.Context, realmID, sessionID, clientID, jti string) (*Presence, error) {
 	ctx = s.d.brief(ctx)
 	var out Presence
+	var part int64
 	r, err := one(ctx, s.read, func(row scanner) (*personRow, error) {
 		r := &personRow{}
 		var err error
-		out.Session, err = scanSession(rest{row, append(r.into(), &out.Part, &out.Revoked)})
+		out.Session, err = scanSession(rest{row, append(r.into(), &part, &out.Revoked)})
 		return r, err
 	}, `SELECT n.id, n.realm_id, n.user_id, n.token_hash, n.started_at, n.last_seen_at, n.auth_time, n.ended_at, n.remember_me, n.methods, n.ip, n.user_agent, n.offline, `+
 		personColumns+`,
-		EXISTS (SELECT 1 FROM client_sessions WHERE session_id = n.id AND client_id = $4 AND ended_at = 0),
+		coalesce((SELECT started_at FROM client_sessions WHERE session_id = n.id AND client_id = $4 AND ended_at = 0), 0),
 		EXISTS (SELECT 1 FROM used_once WHERE realm_id = $2 AND kind = $5 AND value = $6)
 		FROM sessions n JOIN users u ON u.id = n.user_id AND u.realm_id = n.realm_id WHERE n.realm_id = $2 AND n.id = $3`,
 		between, realmID, sessionID, clientID, revokedToken, jti)
 	if err != nil {
 		return nil, err
 	}
+	out.Part = instant(part)
 	out.Person, err = s.person(ctx, r)
 	return &out, err
 }

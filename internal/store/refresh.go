@@ -9,7 +9,8 @@ import (
 	"github.com/latchkey-id/latchkey/internal/realm"
 )
 
-// CreateRefreshFamily starts a line of refresh tokens, while the gates hold.
+// CreateRefreshFamily starts a line of refresh tokens, while the gates hold and the
+// client's part of the session is the one that began at Part; zero: any that lives.
 func (s *Store) CreateRefreshFamily(ctx context.Context, f realm.RefreshFamily, g Gates) error {
 	return s.tx(ctx, func(tx *sql.Tx) error {
 		if err := s.guard(ctx, tx, g); err != nil {
@@ -26,9 +27,11 @@ func (s *Store) CreateRefreshFamily(ctx context.Context, f realm.RefreshFamily, 
 }
 
 // guardClientSession: a code that was replayed while it is being exchanged has
-// ended the client's part of the session; nothing may follow.
+// ended the client's part of the session; nothing may follow, not even when
+// single sign-on has begun the part anew meanwhile.
 func (s *Store) guardClientSession(ctx context.Context, tx *sql.Tx, f realm.RefreshFamily) error {
-	_, err := one(ctx, tx, scanInt, "SELECT 1 FROM client_sessions WHERE session_id = $1 AND client_id = $2 AND ended_at = 0"+s.d.share, f.SessionID, f.ClientID)
+	_, err := one(ctx, tx, scanInt, "SELECT 1 FROM client_sessions WHERE session_id = $1 AND client_id = $2 AND ended_at = 0 AND (started_at = $3 OR $3 = 0)"+s.d.share,
+		f.SessionID, f.ClientID, millis(f.Part))
 	if errors.Is(err, ErrNotFound) {
 		return ErrGateMoved
 	}
@@ -36,13 +39,14 @@ func (s *Store) guardClientSession(ctx context.Context, tx *sql.Tx, f realm.Refr
 }
 
 const selectFamily = `SELECT id, realm_id, client_id, user_id, session_id, scope, nonce, auth_time, acr, generation, uses, rotated_at, started_at, expires_at,
-	revoked_at, offline FROM refresh_families WHERE realm_id = $1 AND id = $2`
+	revoked_at, offline, ` + partStarted + ` FROM refresh_families g WHERE realm_id = $1 AND id = $2`
 
 func scanFamily(row scanner) (*realm.RefreshFamily, error) {
 	f := &realm.RefreshFamily{}
-	var auth, rotated, started, expires, revoked int64
+	var auth, rotated, started, expires, revoked, part int64
 	err := row.Scan(&f.ID, &f.RealmID, &f.ClientID, &f.UserID, &f.SessionID, &f.Scope, &f.Nonce, &auth, &f.ACR, &f.Generation, &f.Uses, &rotated, &started,
-		&expires, &revoked, &f.Offline)
+		&expires, &revoked, &f.Offline, &part)
+	f.Part = instant(part)
 	f.AuthTime, f.RotatedAt, f.StartedAt, f.ExpiresAt, f.RevokedAt = instant(auth), instant(rotated), instant(started), instant(expires), instant(revoked)
 	return f, err
 }
@@ -84,6 +88,9 @@ func (s *Store) RotateRefresh(ctx context.Context, realmID, id string, r Rotate,
 		if reused {
 			return revokeFamily(ctx, tx, f, millis(now))
 		}
+		if f.Part.IsZero() {
+			return ErrGateMoved
+		}
 		if err := touchSession(ctx, tx, f, now); err != nil {
 			return err
 		}
@@ -117,10 +124,15 @@ func rotated(f realm.RefreshFamily, r Rotate, now time.Time) (after *realm.Refre
 }
 
 // revokeFamily ends the family, the client's part of the session, and with it
-// the other families of that part: what they would give out is dead at birth.
+// the other families and the codes of that part: what they would give out is dead at birth.
 func revokeFamily(ctx context.Context, tx *sql.Tx, f *realm.RefreshFamily, now int64) error {
-	if _, err := exec(ctx, tx, "UPDATE client_sessions SET ended_at = $1 WHERE session_id = $2 AND client_id = $3 AND ended_at = 0", now, f.SessionID, f.ClientID); err != nil {
-		return err
+	for _, q := range []string{
+		"UPDATE client_sessions SET ended_at = $1 WHERE session_id = $2 AND client_id = $3 AND ended_at = 0",
+		"UPDATE codes SET expires_at = $1 WHERE session_id = $2 AND client_id = $3 AND used_at = 0 AND expires_at > $1",
+	} {
+		if _, err := exec(ctx, tx, q, now, f.SessionID, f.ClientID); err != nil {
+			return err
+		}
 	}
 	_, err := exec(ctx, tx, `UPDATE refresh_families SET revoked_at = $1 WHERE session_id = $2 AND client_id = $3 AND revoked_at = 0 AND (offline = $4 OR id = $5)`,
 		now, f.SessionID, f.ClientID, f.Offline, f.ID)

@@ -237,15 +237,17 @@ func insertCode(ctx context.Context, tx *sql.Tx, c realm.Code) error {
 func (s *Store) ConsumeCode(ctx context.Context, realmID string, hash []byte) (*realm.Code, error) {
 	now := millis(s.now())
 	var won int64
+	var c *realm.Code
 	err := s.tx(ctx, func(tx *sql.Tx) (err error) {
 		won, err = exec(ctx, tx, "UPDATE codes SET used_at = $1 WHERE realm_id = $2 AND hash = $3 AND used_at = 0 AND expires_at > $1", now, realmID, hash)
+		if err != nil {
+			return err
+		}
+		// In the same transaction: a replay ends the part only after this.
+		c, err = one(ctx, tx, scanCode, `SELECT hash, realm_id, client_id, user_id, session_id, redirect_uri, scope, nonce, code_challenge, code_challenge_method,
+			auth_time, acr, expires_at, used_at, `+partStarted+` FROM codes g WHERE realm_id = $1 AND hash = $2`, realmID, hash)
 		return err
 	})
-	if err != nil {
-		return nil, err
-	}
-	c, err := one(ctx, s.read, scanCode, `SELECT hash, realm_id, client_id, user_id, session_id, redirect_uri, scope, nonce, code_challenge, code_challenge_method,
-		auth_time, acr, expires_at, used_at FROM codes WHERE realm_id = $1 AND hash = $2`, realmID, hash)
 	switch {
 	case err != nil:
 		return nil, err
@@ -259,10 +261,10 @@ func (s *Store) ConsumeCode(ctx context.Context, realmID string, hash []byte) (*
 
 func scanCode(row scanner) (*realm.Code, error) {
 	c := &realm.Code{}
-	var auth, expires, used int64
+	var auth, expires, used, part int64
 	err := row.Scan(&c.Hash, &c.RealmID, &c.ClientID, &c.UserID, &c.SessionID, &c.RedirectURI, &c.Scope, &c.Nonce, &c.CodeChallenge, &c.CodeChallengeMethod,
-		&auth, &c.ACR, &expires, &used)
-	c.AuthTime, c.ExpiresAt, c.UsedAt = instant(auth), instant(expires), instant(used)
+		&auth, &c.ACR, &expires, &used, &part)
+	c.AuthTime, c.ExpiresAt, c.UsedAt, c.Part = instant(auth), instant(expires), instant(used), instant(part)
 	return c, err
 }
 

@@ -23,7 +23,9 @@ func printable(s string) string {
 }
 
 // startClientSession begins a client's part of a session, or goes on with the one
-// that is there. One that ended, or has lived as long as it may, begins anew.
+// that is there. One that ended, or has lived as long as it may, begins anew, at
+// another moment than before whatever the nodes' clocks say: by its beginning the
+// access tokens of one life of the part are told from those of another.
 func startClientSession(ctx context.Context, tx *sql.Tx, c realm.ClientSession, most time.Duration) error {
 	over := int64(-1) // nothing is as old
 	if most > 0 {
@@ -33,7 +35,8 @@ func startClientSession(ctx context.Context, tx *sql.Tx, c realm.ClientSession, 
 		VALUES ($1, $2, $3, $4, $4, $5, $6, 0)
 		ON CONFLICT (session_id, client_id) DO UPDATE SET last_seen_at = excluded.last_seen_at, scope = excluded.scope,
 			redirect_uri = excluded.redirect_uri, ended_at = 0,
-			started_at = CASE WHEN client_sessions.ended_at = 0 AND client_sessions.started_at > $7 THEN client_sessions.started_at ELSE excluded.started_at END`,
+			started_at = CASE WHEN client_sessions.ended_at = 0 AND client_sessions.started_at > $7 THEN client_sessions.started_at
+				WHEN client_sessions.started_at < excluded.started_at THEN excluded.started_at ELSE client_sessions.started_at + 1 END`,
 		c.SessionID, c.ClientID, c.RealmID, millis(c.StartedAt), c.Scope, c.RedirectURI, over)
 	return err
 }
@@ -91,6 +94,10 @@ func (s *Store) ClientSessions(ctx context.Context, realmID, sessionID string) (
 	return list(ctx, s.read, scanClientSession, `SELECT session_id, client_id, realm_id, started_at, last_seen_at, scope, redirect_uri, ended_at
 		FROM client_sessions WHERE realm_id = $1 AND session_id = $2 AND ended_at = 0 ORDER BY started_at`, realmID, sessionID)
 }
+
+// partStarted is when the part of a session began that a row g was given out in, 0
+// where it ended.
+const partStarted = "coalesce((SELECT p.started_at FROM client_sessions p WHERE p.session_id = g.session_id AND p.client_id = g.client_id AND p.ended_at = 0), 0)"
 
 func scanClientSession(row scanner) (*realm.ClientSession, error) {
 	c := &realm.ClientSession{}
@@ -159,6 +166,7 @@ func (s *Store) EndClientSession(ctx context.Context, realmID, sessionID, client
 		for _, q := range []string{
 			"UPDATE client_sessions SET ended_at = $1 WHERE realm_id = $2 AND session_id = $3 AND client_id = $4 AND ended_at = 0",
 			"UPDATE refresh_families SET revoked_at = $1 WHERE realm_id = $2 AND session_id = $3 AND client_id = $4 AND revoked_at = 0",
+			"UPDATE codes SET expires_at = $1 WHERE realm_id = $2 AND session_id = $3 AND client_id = $4 AND used_at = 0 AND expires_at > $1",
 		} {
 			if _, err := exec(ctx, tx, q, now, realmID, sessionID, clientID); err != nil {
 				return err

@@ -72,10 +72,10 @@ func TestPresenceSaysWhatEnded(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if d := cmp.Diff(alone, p.Session); d != "" || !p.Part || p.Revoked || p.Person.ID != "u1" || len(p.Person.RoleIDs) != 1 {
+		if d := cmp.Diff(alone, p.Session); d != "" || p.Part.IsZero() || p.Revoked || p.Person.ID != "u1" || len(p.Person.RoleIDs) != 1 {
 			t.Errorf("a session that lives: %+v %s", p, d)
 		}
-		if see(id, "c2", "").Part {
+		if !see(id, "c2", "").Part.IsZero() {
 			t.Error("another client has a part in it")
 		}
 		if err := s.RevokeToken(ctx, realmID, "jti-1", time.Now().Add(time.Minute)); err != nil {
@@ -87,7 +87,7 @@ func TestPresenceSaysWhatEnded(t *testing.T) {
 		if err := s.EndClientSession(ctx, realmID, id, "c1"); err != nil {
 			t.Fatal(err)
 		}
-		if p := see(id, "c1", ""); p.Part || !p.Session.EndedAt.IsZero() {
+		if p := see(id, "c1", ""); !p.Part.IsZero() || !p.Session.EndedAt.IsZero() {
 			t.Errorf("the client's part ended, the session lives: %+v", p)
 		}
 		if err := s.EndSession(ctx, realmID, id); err != nil {

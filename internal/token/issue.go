@@ -4,8 +4,11 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/base64"
+	"encoding/binary"
 	"errors"
+	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/latchkey-id/latchkey/internal/flow"
@@ -47,7 +50,8 @@ type Grant struct {
 	ACR     string
 	Notes   map[string]string // for session note mappers: clientHost, …
 	Family  *realm.RefreshFamily
-	Sent    int64 // generation of the refresh token that was sent
+	Sent    int64     // generation of the refresh token that was sent
+	Part    time.Time // the client's part of the session began, when the grant was proved; for a refresh it is the family's
 
 	since time.Time // the client's part of the session began; filled in where its life is limited
 }
@@ -81,6 +85,9 @@ func (i *Issuer) Issue(ctx context.Context, g Grant) (*Response, error) {
 		if err != nil {
 			return nil, err
 		}
+		if family != nil {
+			g.Part = family.Part
+		}
 		return i.make(ctx, g, family)
 	}
 	return nil, store.ErrGateMoved
@@ -102,7 +109,7 @@ func (i *Issuer) record(ctx context.Context, g *Grant) (*realm.RefreshFamily, er
 		return i.Store.RotateRefresh(ctx, g.Realm.ID, g.Family.ID, i.rotation(g), gates)
 	}
 	f := realm.RefreshFamily{ID: randomID(), RealmID: g.Realm.ID, ClientID: g.Client.ID, UserID: g.User.ID, SessionID: g.Session.ID, Scope: g.Scopes.Granted,
-		Nonce: g.Nonce, AuthTime: g.Session.AuthTime, ACR: g.ACR, RotatedAt: i.Now(), StartedAt: i.Now(), ExpiresAt: i.refreshExpiry(g)}
+		Nonce: g.Nonce, AuthTime: g.Session.AuthTime, ACR: g.ACR, RotatedAt: i.Now(), StartedAt: i.Now(), ExpiresAt: i.refreshExpiry(g), Part: g.Part}
 	return &f, i.Store.CreateRefreshFamily(ctx, f, gates)
 }
 
@@ -202,7 +209,7 @@ func (i *Issuer) accessClaims(g Grant, s *subject, now time.Time, life time.Dura
 	}
 	apply(c, s, mappers(g, func(string) bool { return true }), to)
 	i.common(c, g, now)
-	c["exp"], c["typ"], c["jti"] = now.Add(life).Unix(), "Bearer", jtiPrefix(g, to == toLightweight)+":"+realm.NewID()
+	c["exp"], c["typ"], c["jti"] = now.Add(life).Unix(), "Bearer", jtiPrefix(g, to == toLightweight)+":"+accessID(g.Part)
 	c["scope"] = g.Scopes.InToken()
 	if i.accessType(g) == "at+jwt" {
 		// RFC 9068, section 2.2: sub and client_id are required.
@@ -223,6 +230,28 @@ func jtiPrefix(g Grant, lightweight bool) string {
 		kind = lightweightKind
 	}
 	return session + kind + g.Kind
+}
+
+// accessID is the UUID in an access token's jti. In a session its first 48 bits say
+// when the client's part of it began, in milliseconds: a part that ended begins
+// anew with the next single sign-on, and the tokens of its last life must not (RFC
+// 6749, 4.1.2). Comparing iat would trust the clocks of two nodes, to the second.
+func accessID(part time.Time) string {
+	b := make([]byte, 16)
+	_, _ = rand.Read(b)
+	if !part.IsZero() {
+		var ms [8]byte
+		binary.BigEndian.PutUint64(ms[:], uint64(part.UnixMilli())) // #nosec G115 -- after 1970
+		copy(b, ms[2:])
+	}
+	return realm.FormatID(b)
+}
+
+// ofPart reports whether an access token was given out in the part of a session
+// that began then.
+func ofPart(jti string, part time.Time) bool {
+	_, id, _ := strings.Cut(jti, ":")
+	return !part.IsZero() && strings.HasPrefix(strings.ReplaceAll(id, "-", ""), fmt.Sprintf("%012x", part.UnixMilli()))
 }
 
 func (i *Issuer) common(c map[string]any, g Grant, now time.Time) {

@@ -96,8 +96,10 @@ func (i *Issuer) present(ctx context.Context, r *realm.Realm, a *Access) error {
 		return gone(err, oauth.TokenSessionGone)
 	case p.Revoked:
 		return oauth.Refuse(oauth.TokenInvalid, "revoked")
-	case !flow.SessionLives(r, p.Session, i.Now()) || !p.Part:
+	case !flow.SessionLives(r, p.Session, i.Now()) || p.Part.IsZero():
 		return oauth.Refuse(oauth.TokenSessionGone, "")
+	case a.Token.Text("typ") == "Bearer" && !ofPart(a.Token.Text("jti"), p.Part): // a refresh token's family says it
+		return oauth.Refuse(oauth.TokenSessionGone, "the client's part of the session ended and began anew")
 	}
 	a.Session, a.User = p.Session, p.Person
 	return nil
