@@ -99,7 +99,7 @@ func (a *Auth) Middleware(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s, err := a.keep.load(r)
 		if err != nil {
-			a.cfg.Logger.ErrorContext(r.Context(), "latchkey: session not read", "err", err)
+			a.cfg.Logger.Log(r.Context(), level(r, err), "latchkey: session not read", "err", err)
 		}
 		ctx := context.WithValue(r.Context(), sessionKey{a}, &loaded{s: s, err: err})
 		if s != nil {

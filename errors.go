@@ -2,8 +2,10 @@ package latchkey
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"net/http"
 	"strconv"
 	"strings"
@@ -102,7 +104,7 @@ func adviceFor(r reason) advice {
 func (a *Auth) fail(w http.ResponseWriter, r *http.Request, why reason, cause error) {
 	id := rand.Text()[:10]
 	adv := adviceFor(why)
-	a.cfg.Logger.ErrorContext(r.Context(), "latchkey: login failed", "reason", string(why), "id", id, "status", adv.status, "path", r.URL.Path, "err", errText(cause))
+	a.cfg.Logger.Log(r.Context(), level(r, cause), "latchkey: login failed", "reason", string(why), "id", id, "status", adv.status, "path", r.URL.Path, "err", errText(cause))
 	w.Header().Set("Cache-Control", "no-store")
 	if adv.status == http.StatusServiceUnavailable {
 		w.Header().Set("Retry-After", "30")
@@ -114,6 +116,14 @@ func (a *Auth) fail(w http.ResponseWriter, r *http.Request, why reason, cause er
 	words := ui.MessagesFor(language(r))
 	a.page(w, r, adv.status, ui.AppPage{Lang: words.Lang, App: a.callback.Host, Heading: words.SorryTitle, Text: adv.what + " " + adv.do, Reason: string(why), ID: id,
 		Links: []ui.Detail{{Name: words.BackToApplication, Value: "/"}}})
+}
+
+// level: a visitor who hung up is no failure of the application's.
+func level(r *http.Request, cause error) slog.Level {
+	if errors.Is(r.Context().Err(), context.Canceled) && errors.Is(cause, context.Canceled) {
+		return slog.LevelInfo
+	}
+	return slog.LevelError
 }
 
 func errText(err error) string {

@@ -52,7 +52,8 @@ func (l *Log) Record(ctx context.Context, r *realm.Realm, e realm.Event) {
 	if l.Store == nil || !keepsEvents(r) {
 		return
 	}
-	if err := l.Store.AppendEvents(ctx, e); err != nil {
+	// Whoever hangs up in time must not keep their tries out of the record.
+	if err := l.Store.AppendEvents(context.WithoutCancel(ctx), e); err != nil {
 		l.Logger.ErrorContext(ctx, "event not kept", "type", e.Type, "err", err)
 	}
 }

@@ -20,7 +20,10 @@ type kept struct {
 	err    error
 }
 
-func (k *kept) AppendEvents(_ context.Context, events ...realm.Event) error {
+func (k *kept) AppendEvents(ctx context.Context, events ...realm.Event) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	k.events = append(k.events, events...)
 	return k.err
 }
@@ -53,7 +56,9 @@ func TestEventsAreKeptWhereTheRealmSaysSo(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			k := &kept{err: errors.New("disk full")}
 			l := &audit.Log{Logger: slog.New(slog.DiscardHandler), Store: k, Now: time.Now}
-			l.Record(t.Context(), &c.r, realm.Event{Type: audit.Login})
+			gone, hangUp := context.WithCancel(t.Context())
+			hangUp() // whoever hangs up is in the record all the same
+			l.Record(gone, &c.r, realm.Event{Type: audit.Login})
 			if len(k.events) != c.want {
 				t.Errorf("%d events kept, want %d", len(k.events), c.want)
 			}

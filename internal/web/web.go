@@ -6,7 +6,9 @@
 package web
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -77,13 +79,22 @@ func OAuthErrors(log *slog.Logger) ErrorWriter {
 }
 
 // Log writes why a request failed, with its id: a refusal as information, a
-// failure of ours as an error.
+// failure of ours as an error. A visitor who hung up is none.
 func Log(log *slog.Logger, r *http.Request, status int, err error) {
-	level := slog.LevelInfo
-	if status >= http.StatusInternalServerError {
+	level, what := slog.LevelInfo, "refused"
+	switch {
+	case hungUp(r, status, err):
+		what = "visitor gone"
+	case status >= http.StatusInternalServerError:
 		level = slog.LevelError
 	}
-	log.Log(r.Context(), level, "refused", "reason", string(oauth.ReasonOf(err)), "status", status, "method", r.Method, "path", r.URL.Path, "err", err.Error())
+	log.Log(r.Context(), level, what, "reason", string(oauth.ReasonOf(err)), "status", status, "method", r.Method, "path", r.URL.Path, "err", err.Error())
+}
+
+// hungUp: what a request waits for ends when its visitor leaves, and a database that
+// was interrupted for it says that it is unavailable. A panic stays one.
+func hungUp(r *http.Request, status int, err error) bool {
+	return errors.Is(r.Context().Err(), context.Canceled) && (errors.Is(err, context.Canceled) || status == http.StatusServiceUnavailable)
 }
 
 // RetryLater says when to come again, beside a 503.

@@ -2,7 +2,9 @@ package web_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -96,6 +98,34 @@ func TestFailuresSendNothingOfTheirCause(t *testing.T) {
 			if w.Code != 500 || strings.Contains(w.Body.String(), "hunter2") || !strings.Contains(log.String(), "hunter2") {
 				t.Errorf("%s, %s: %d %s; the log: %s", name, cause, w.Code, w.Body, log.String())
 			}
+		}
+	}
+}
+
+// A visitor who hangs up is no failure of ours; a panic and a failure that has
+// nothing to do with it are.
+func TestWhoHangsUpIsNoFailure(t *testing.T) {
+	gone, hangUp := context.WithCancel(t.Context())
+	hangUp()
+	waiting := fmt.Errorf("store: %w", context.Canceled)
+	for _, c := range []struct {
+		name   string
+		ctx    context.Context
+		status int
+		err    error
+		level  string
+	}{
+		{"gone", gone, 500, waiting, "INFO"},
+		{"gone, and the database was interrupted for it", gone, 503, errors.New("interrupted"), "INFO"},
+		{"gone, and something else failed", gone, 500, errors.New("no such key"), "ERROR"},
+		{"gone, in a panic", gone, 500, errors.New("panic: x"), "ERROR"},
+		{"there, and the work was given up", t.Context(), 500, waiting, "ERROR"},
+		{"there, and the database does not answer", t.Context(), 503, errors.New("down"), "ERROR"},
+	} {
+		var log bytes.Buffer
+		web.Log(slog.New(slog.NewTextHandler(&log, nil)), httptest.NewRequestWithContext(c.ctx, http.MethodGet, "/", nil), c.status, c.err)
+		if !strings.Contains(log.String(), "level="+c.level+" ") {
+			t.Errorf("%s: %s", c.name, log.String())
 		}
 	}
 }
