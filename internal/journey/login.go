@@ -68,18 +68,26 @@ func (j *Journey) Check(ctx context.Context, in *realm.Realm, username, pw strin
 	if err != nil {
 		return nil, err
 	}
-	locked, err := j.countAttempt(ctx, in, user, username)
-	switch {
+	try := attempt{in: in, user: user, name: username}
+	switch err := j.countAttempt(ctx, &try); {
 	case err != nil:
 		return nil, err
-	case locked: // a lock must not tell that the account exists
-		return nil, j.nobody(ctx, pw, oauth.Refuse(oauth.AccountLocked, ""))
+	case try.counted.Locked: // a lock must not tell that the account exists
+		return nil, j.nobody(ctx, try, pw, oauth.Refuse(oauth.AccountLocked, ""))
 	case user == nil:
-		return nil, j.nobody(ctx, pw, oauth.RefuseBecause(oauth.WrongCredentials, errors.New("no such user")))
+		return nil, j.nobody(ctx, try, pw, oauth.RefuseBecause(oauth.WrongCredentials, errors.New("no such user")))
 	case c == nil:
-		return nil, j.nobody(ctx, pw, oauth.RefuseBecause(oauth.WrongCredentials, errors.New("the user has no password")))
+		return nil, j.nobody(ctx, try, pw, oauth.RefuseBecause(oauth.WrongCredentials, errors.New("the user has no password")))
 	}
-	return j.verify(ctx, in, user, *c, pw)
+	return j.verify(ctx, try, *c, pw)
+}
+
+// attempt is one try of a name and a password.
+type attempt struct {
+	in      *realm.Realm
+	user    *realm.User // nil: nobody has the name
+	name    string
+	counted store.LoginTry
 }
 
 // find gives the user of a name with their password; both may be nil.
@@ -100,11 +108,12 @@ func (j *Journey) find(ctx context.Context, in *realm.Realm, username string) (*
 }
 
 // verify looks at the password itself.
-func (j *Journey) verify(ctx context.Context, in *realm.Realm, user *realm.User, c realm.Credential, pw string) (*realm.User, error) {
+func (j *Journey) verify(ctx context.Context, try attempt, c realm.Credential, pw string) (*realm.User, error) {
+	in, user := try.in, try.user
 	ok, rehash, err := j.Passwords.Verify(ctx, pw, password.Hash{Data: c.Data, Secret: c.Secret})
 	switch {
 	case err != nil:
-		return nil, busy(err)
+		return nil, j.notLooked(ctx, try, err)
 	case !ok:
 		return nil, oauth.RefuseBecause(oauth.WrongCredentials, errors.New("wrong password"))
 	}
@@ -123,14 +132,32 @@ func (j *Journey) verify(ctx context.Context, in *realm.Realm, user *realm.User,
 }
 
 // countAttempt counts before the password is looked at (S-83).
-func (j *Journey) countAttempt(ctx context.Context, in *realm.Realm, user *realm.User, name string) (locked bool, err error) {
+func (j *Journey) countAttempt(ctx context.Context, try *attempt) (err error) {
 	switch {
-	case !in.BruteForce.Protected:
-		return false, nil
-	case user == nil:
-		return false, j.Store.CountNobody(ctx, in.ID, name)
+	case !try.in.BruteForce.Protected:
+		return nil
+	case try.user == nil:
+		return j.Store.CountNobody(ctx, try.in.ID, try.name)
 	}
-	return j.Store.CountLoginAttempt(ctx, in.ID, user.ID, web.RealIP(ctx), in.BruteForce)
+	try.counted, err = j.Store.CountLoginAttempt(ctx, try.in.ID, try.user.ID, web.RealIP(ctx), try.in.BruteForce)
+	return err
+}
+
+// notLooked gives a try back whose password was never looked at, because all
+// hashers are busy or its visitor hung up: a flood must not lock people out. For
+// nobody it writes as much, and the time tells nothing (S-82).
+func (j *Journey) notLooked(ctx context.Context, try attempt, cause error) error {
+	if errors.Is(cause, password.ErrBusy) {
+		cause = oauth.RefuseBecause(oauth.HashingBusy, cause)
+	}
+	ctx = context.WithoutCancel(ctx)
+	switch {
+	case !try.in.BruteForce.Protected:
+		return cause
+	case try.user == nil:
+		return errors.Join(cause, j.Store.CountNobody(ctx, try.in.ID, try.name))
+	}
+	return errors.Join(cause, j.Store.ReturnLoginAttempt(ctx, try.in.ID, try.user.ID, try.counted))
 }
 
 // named takes a username, or an e-mail address where the realm allows it. Blanks
@@ -148,18 +175,11 @@ func (j *Journey) named(ctx context.Context, in *realm.Realm, name string) (*rea
 }
 
 // nobody refuses at the cost of a password that was looked at.
-func (j *Journey) nobody(ctx context.Context, pw string, refusal error) error {
+func (j *Journey) nobody(ctx context.Context, try attempt, pw string, refusal error) error {
 	if err := j.Passwords.VerifyNobody(ctx, pw); err != nil {
-		return busy(err)
+		return j.notLooked(ctx, try, err)
 	}
 	return refusal
-}
-
-func busy(err error) error {
-	if errors.Is(err, password.ErrBusy) {
-		return oauth.RefuseBecause(oauth.HashingBusy, err)
-	}
-	return err
 }
 
 func (j *Journey) passwordOf(ctx context.Context, realmID, userID string) (*realm.Credential, error) {

@@ -125,7 +125,7 @@ func lock(t *testing.T, st *store.Store) {
 	if _, err := st.CountLoginAttempt(t.Context(), in.ID, u.ID, "", once); err != nil {
 		t.Fatal(err)
 	}
-	if locked, err := st.CountLoginAttempt(t.Context(), in.ID, u.ID, "", once); err != nil || !locked {
+	if try, err := st.CountLoginAttempt(t.Context(), in.ID, u.ID, "", once); err != nil || !try.Locked {
 		t.Fatal("not locked", err)
 	}
 }

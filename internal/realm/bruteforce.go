@@ -24,6 +24,19 @@ func (b BruteForce) Count(f FailedLogins, now time.Time) FailedLogins {
 	return f
 }
 
+// Return takes a try back that Count made after of before. What others counted since
+// stays; a lock that the try itself set goes with it.
+func (f FailedLogins) Return(before, after FailedLogins) FailedLogins {
+	if f.Count == after.Count && f.LastAt.Equal(after.LastAt) && f.LockedUntil.Equal(after.LockedUntil) {
+		return before
+	}
+	f.Count = max(f.Count-1, 0)
+	if !after.LockedUntil.Equal(before.LockedUntil) && f.LockedUntil.Equal(after.LockedUntil) {
+		f.LockedUntil, f.Lockouts = before.LockedUntil, max(f.Lockouts-1, before.Lockouts)
+	}
+	return f
+}
+
 func (b BruteForce) wait(count int) time.Duration {
 	factor := max(b.FailureFactor, 1)
 	if b.Strategy == "LINEAR" {

@@ -44,3 +44,30 @@ func TestBruteForceCount(t *testing.T) {
 		})
 	}
 }
+
+func TestATryIsTakenBack(t *testing.T) {
+	now := time.Unix(1_800_000_000, 0)
+	b := realm.BruteForce{FailureFactor: 3, WaitIncrement: 60, MaxFailureWait: 150, MaxDeltaTime: 3600}
+	none := realm.FailedLogins{}
+	one := b.Count(none, now)
+	two := b.Count(one, now.Add(time.Second))
+	three := b.Count(two, now.Add(2*time.Second))
+	for _, c := range []struct {
+		name             string
+		now, was, became realm.FailedLogins
+		count, lockouts  int
+		locked           bool
+	}{
+		{"the only one", one, none, one, 0, 0, false},
+		{"another one came", two, none, one, 1, 0, false},
+		{"the one that locked", three, two, three, 2, 0, false},
+		{"the one that locked, after another was taken back", three.Return(none, one), two, three, 1, 0, false},
+		{"the one before the one that locked", three, one, two, 2, 1, true},
+		{"cleared meanwhile", none, none, one, 0, 0, false},
+	} {
+		got := c.now.Return(c.was, c.became)
+		if got.Count != c.count || got.Lockouts != c.lockouts || got.LockedUntil.IsZero() == c.locked {
+			t.Errorf("%s: %+v", c.name, got)
+		}
+	}
+}

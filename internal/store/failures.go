@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"encoding/hex"
 	"errors"
+	"time"
 
 	"github.com/latchkey-id/latchkey/internal/realm"
 )
@@ -28,26 +29,47 @@ func (s *Store) FailedLogins(ctx context.Context, realmID, userID string) (realm
 	return f, err
 }
 
+// LoginTry is a try to log in that was counted.
+type LoginTry struct {
+	Locked bool // the account is locked: this try is over already
+
+	before, after realm.FailedLogins
+}
+
 // CountLoginAttempt counts a try before its password is looked at, so that tries
 // side by side cannot pass the limit (S-83, CVE-2024-4629); whoever is right takes
-// it back with ClearFailedLogins. locked says that this try is over already: while
-// an account is locked nothing of it is counted, and the try is written like one
-// of nobody's.
-func (s *Store) CountLoginAttempt(ctx context.Context, realmID, userID, ip string, b realm.BruteForce) (locked bool, err error) {
+// it back with ClearFailedLogins. While an account is locked nothing of it is
+// counted, and the try is written like one of nobody's.
+func (s *Store) CountLoginAttempt(ctx context.Context, realmID, userID, ip string, b realm.BruteForce) (t LoginTry, err error) {
 	err = s.tx(ctx, func(tx *sql.Tx) error {
 		f, err := s.lockFailures(ctx, tx, realmID, userID)
 		if err != nil {
 			return err
 		}
-		now := s.now()
-		if locked = now.Before(f.LockedUntil); locked {
+		now := s.now().Truncate(time.Millisecond) // as it reads back
+		if t = (LoginTry{Locked: now.Before(f.LockedUntil)}); t.Locked {
 			return s.countNobody(ctx, tx, realmID, userID)
 		}
-		f = b.Count(f, now)
-		f.LastIP = ip
-		return writeFailures(ctx, tx, realmID, userID, f)
+		t.before, t.after = f, b.Count(f, now)
+		t.after.LastIP = ip
+		return writeFailures(ctx, tx, realmID, userID, t.after)
 	})
-	return locked, err
+	return t, err
+}
+
+// ReturnLoginAttempt takes a try back whose password was never looked at, so that a
+// flood of them locks nobody out. It costs what CountNobody costs.
+func (s *Store) ReturnLoginAttempt(ctx context.Context, realmID, userID string, t LoginTry) error {
+	return s.tx(ctx, func(tx *sql.Tx) error {
+		if t.Locked {
+			return s.countNobody(ctx, tx, realmID, userID)
+		}
+		f, err := s.lockFailures(ctx, tx, realmID, userID)
+		if err != nil {
+			return err
+		}
+		return writeFailures(ctx, tx, realmID, userID, f.Return(t.before, t.after))
+	})
 }
 
 // CountNobody counts a try with a name that no user has. Nothing is done with the

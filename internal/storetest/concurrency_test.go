@@ -128,14 +128,41 @@ func TestS83TriesSideBySideCannotPassTheLimit(t *testing.T) {
 		rules := realm.BruteForce{MaxDeltaTime: 3600, WaitIncrement: 600, MaxFailureWait: 900, FailureFactor: limit}
 		locked := errors.New("locked")
 		got := tally(t, together(tries, both, func(_ int, s *store.Store) error {
-			is, err := s.CountLoginAttempt(t.Context(), realmID, "u1", "192.0.2.1", rules)
-			if is {
+			try, err := s.CountLoginAttempt(t.Context(), realmID, "u1", "192.0.2.1", rules)
+			if try.Locked {
 				return locked
 			}
 			return err
 		}), locked)
 		if got[nil] != limit || got[locked] != tries-limit {
 			t.Errorf("%v, want %d tries and the rest locked out", got, limit)
+		}
+	})
+}
+
+// What was never looked at is given back, whatever came between, and with it the
+// lock that it set; what was looked at stays counted.
+func TestTriesThatAreGivenBackLockNobodyOut(t *testing.T) {
+	storetest.EachPlace(t, func(t *testing.T, p storetest.Place) {
+		both := nodes(t, p)
+		fill(t, both[0])
+		rules := realm.BruteForce{MaxDeltaTime: 3600, WaitIncrement: 600, MaxFailureWait: 900, FailureFactor: 10}
+		for _, wrong := range []int{0, 1} {
+			for _, err := range together(40, both, func(i int, s *store.Store) error {
+				try, err := s.CountLoginAttempt(t.Context(), realmID, "u1", "192.0.2.1", rules)
+				if err != nil || i < wrong && !try.Locked {
+					return err
+				}
+				return s.ReturnLoginAttempt(t.Context(), realmID, "u1", try)
+			}) {
+				if err != nil {
+					t.Error(err)
+				}
+			}
+			f, err := both[0].FailedLogins(t.Context(), realmID, "u1")
+			if err != nil || f.Count > wrong || f.Lockouts > 0 || !f.LockedUntil.IsZero() {
+				t.Errorf("%d wrong: %+v, %v", wrong, f, err)
+			}
 		}
 	})
 }

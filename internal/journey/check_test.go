@@ -1,0 +1,102 @@
+package journey_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/latchkey-id/latchkey/internal/journey"
+	"github.com/latchkey-id/latchkey/internal/oauth"
+	"github.com/latchkey-id/latchkey/internal/password"
+	"github.com/latchkey-id/latchkey/internal/realm"
+	"github.com/latchkey-id/latchkey/internal/store"
+	"github.com/latchkey-id/latchkey/internal/storetest"
+)
+
+// house is a realm with one user and a pool of one hasher.
+func house(t *testing.T) (*journey.Journey, *realm.Realm) {
+	t.Helper()
+	pool, err := password.NewPool(1, password.Cost{MemoryKiB: 64, Time: 1, Threads: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, err := pool.Hash(t.Context(), "right")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := storetest.At(t, "memory").Open(t, nil)
+	in := &realm.Realm{ID: "r1", Name: "r", Enabled: true, BruteForce: realm.BruteForce{Protected: true, FailureFactor: 3, WaitIncrement: 600, MaxFailureWait: 900, MaxDeltaTime: 3600}}
+	err = s.CreateRealm(t.Context(), &store.Aggregate{Realm: in, Users: []store.NewUser{{User: &realm.User{ID: "u1", RealmID: "r1", Username: "alice", Enabled: true},
+		Credentials: []realm.Credential{{ID: "p1", UserID: "u1", Type: "password", Data: h.Data, Secret: h.Secret}}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &journey.Journey{Store: s, Passwords: pool, Now: time.Now}, in
+}
+
+// occupy keeps the pool's only hasher busy for longer than a login waits.
+func occupy(t *testing.T, p *password.Pool) {
+	t.Helper()
+	slow := password.Hash{Data: `{"hashIterations":10000000,"algorithm":"pbkdf2-sha512"}`, Secret: `{"value":"` + "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=" + `","salt":"AAAA"}`}
+	at := make(chan struct{})
+	go func() {
+		close(at)
+		_, _, _ = p.Verify(context.Background(), "x", slow)
+	}()
+	<-at
+	for { // until it has begun
+		ctx, stop := context.WithTimeout(t.Context(), 20*time.Millisecond)
+		err := p.VerifyNobody(ctx, "x")
+		stop()
+		if err != nil {
+			return
+		}
+	}
+}
+
+// A try whose password was never looked at counts for nothing: a flood locks nobody
+// out. It is the same whether the hashers are busy or the visitor hung up.
+func TestAFloodLocksNobodyOut(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		wait time.Duration // before the visitor hangs up
+		want error
+	}{{"hung up", 50 * time.Millisecond, context.DeadlineExceeded}, {"busy", time.Minute, password.ErrBusy}} {
+		t.Run(c.name, func(t *testing.T) {
+			j, in := house(t)
+			occupy(t, j.Passwords)
+			ctx, stop := context.WithTimeout(t.Context(), c.wait)
+			defer stop()
+			var wg sync.WaitGroup
+			for range 10 {
+				for _, name := range []string{"alice", "nobody"} {
+					wg.Go(func() {
+						_, err := j.Check(ctx, in, name, "wrong")
+						if !errors.Is(err, c.want) || (c.want == password.ErrBusy && oauth.ReasonOf(err) != oauth.HashingBusy) {
+							t.Errorf("%s: %v", name, err)
+						}
+					})
+				}
+			}
+			wg.Wait()
+			if f, err := j.Store.FailedLogins(t.Context(), in.ID, "u1"); err != nil || f.Count != 0 || f.Lockouts != 0 || !f.LockedUntil.IsZero() {
+				t.Errorf("%+v, %v", f, err)
+			}
+		})
+	}
+}
+
+// What was looked at stays counted, and locks.
+func TestWrongPasswordsLock(t *testing.T) {
+	j, in := house(t)
+	for range 3 {
+		if _, err := j.Check(t.Context(), in, "alice", "wrong"); oauth.ReasonOf(err) != oauth.WrongCredentials {
+			t.Fatal(err)
+		}
+	}
+	if _, err := j.Check(t.Context(), in, "alice", "right"); oauth.ReasonOf(err) != oauth.AccountLocked {
+		t.Errorf("the limit is passed: %v", err)
+	}
+}
