@@ -12,6 +12,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"hash"
+	"math/big"
 	"strings"
 )
 
@@ -56,10 +57,16 @@ func (k Key) sign(input []byte) ([]byte, error) {
 		mac.Write(input)
 		return mac.Sum(nil), nil
 	}
+	if k.Private == nil {
+		return nil, fmt.Errorf("%w: %q with a public key", ErrAlgorithm, k.Algorithm)
+	}
 	if k.Algorithm == EdDSA { // over the message itself (RFC 8037, section 3.1)
 		return k.Private.Sign(rand.Reader, input, crypto.Hash(0))
 	}
 	hash := hashOf(k.Algorithm)
+	if hash == 0 {
+		return nil, fmt.Errorf("%w: %q signs nothing", ErrAlgorithm, k.Algorithm)
+	}
 	h := hash.New()
 	h.Write(input)
 	switch sum := h.Sum(nil); k.Algorithm[:2] {
@@ -83,21 +90,29 @@ func signECDSA(s crypto.Signer, sum []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	size := (key.Curve.Params().N.BitLen() + 7) / 8
-	out := make([]byte, 2*size)
-	r.FillBytes(out[:size])
-	v.FillBytes(out[size:])
-	return out, nil
+	return sideBySide(r, v, key.Params().N.BitLen()), nil
 }
 
+// sideBySide pads both to the same length: one in 256 begins with a zero byte.
+func sideBySide(r, s *big.Int, bits int) []byte {
+	size := (bits + 7) / 8
+	out := make([]byte, 2*size)
+	r.FillBytes(out[:size])
+	s.FillBytes(out[size:])
+	return out
+}
+
+// hashOf is 0 for what is no signature over a hash: "RSA-OAEP" begins with RS too.
 func hashOf(algorithm string) crypto.Hash {
-	switch {
-	case strings.HasSuffix(algorithm, "384"):
+	switch algorithm {
+	case RS256, PS256, ES256:
+		return crypto.SHA256
+	case RS384, PS384, ES384:
 		return crypto.SHA384
-	case strings.HasSuffix(algorithm, "512"):
+	case RS512, PS512, ES512:
 		return crypto.SHA512
 	}
-	return crypto.SHA256
+	return 0
 }
 
 // LeftHalfHash is the value of at_hash and c_hash: "base64url encoding of the
