@@ -86,6 +86,14 @@ func TestKeycloakJSONRefusals(t *testing.T) {
 	}
 }
 
+// A secret may look like a variable: what is refused is not told.
+func TestKeycloakJSONTellsNoSecret(t *testing.T) {
+	_, err := latchkey.LoadKeycloakJSON(keycloakJSON(t, `{"realm":"r","auth-server-url":"https://sso.example/","resource":"app","credentials":{"secret":"hunter2${"}}`))
+	if err == nil || !strings.Contains(err.Error(), "credentials.secret") || strings.Contains(err.Error(), "hunter2") {
+		t.Error(err)
+	}
+}
+
 func TestKeycloakJSONOfAnAdapter(t *testing.T) {
 	c, err := latchkey.LoadKeycloakJSON(keycloakJSON(t, `{"realm":"a realm","auth-server-url":"https://sso.example/auth/","ssl-required":"all","resource":"app",
 		"credentials":{"secret":"s"},"use-resource-role-mappings":true,"enable-cors":true,"disable-trust-manager":false,"confidential-port":0}`))

@@ -149,7 +149,7 @@ func (e *Endpoint) check(r *http.Request, p url.Values) (*asked, error) {
 	return a, checkTarget(a, p.Get("post_logout_redirect_uri"))
 }
 
-// checkHint verifies an ID token of ours, retired keys included; its expiry does
+// checkHint verifies an ID token of ours, with keys that sign no more too; its expiry does
 // not matter: "the OP SHOULD accept ID Tokens when the RP identified by the ID
 // Token's aud claim ... has a current session or had a recent session" (2).
 func (e *Endpoint) checkHint(ctx context.Context, a *asked, hint, clientID string) error {

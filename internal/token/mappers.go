@@ -151,7 +151,7 @@ func mapAttribute(c map[string]any, s *subject, m realm.Mapper) {
 		values = []string{builtin}
 	}
 	if all := m.Config["aggregate.attrs"] == "true"; s.lent != nil && (all || len(values) == 0) {
-		values = append(slices.Clip(values), s.lent(name, all)...)
+		values = slices.Concat(values, s.lent(name, all)) // a new one: it is sorted below
 		if all {
 			slices.Sort(values)
 			values = slices.Compact(values)
@@ -299,11 +299,11 @@ func set(c map[string]any, m realm.Mapper, v any) { setPath(c, m.Config["claim.n
 // writes the claims that say whom a token is for and from: those are the
 // issuer's alone.
 func setPath(c map[string]any, path string, v any) {
-	if path == "" || reserved(path) {
+	switch first, _, nested := strings.Cut(path, "."); {
+	case path == "" || reserved(first): // an object in place of aud is no audience
 		return
-	}
-	if !strings.Contains(path, ".") {
-		c[path] = v
+	case !nested:
+		c[path] = joined(c[path], v)
 		return
 	}
 	steps := strings.Split(strings.ReplaceAll(path, `\.`, "\x00"), ".")

@@ -85,6 +85,7 @@ func TestMappers(t *testing.T) {
 		{"origins", m("oidc-allowed-origins-mapper"), map[string]any{"allowed-origins": []any{"http://localhost:5", "https://a.example", "https://b.example"}}},
 		{"group without its path", m("oidc-group-membership-mapper", "claim.name", "groups", "full.path", "false"), map[string]any{"groups": []any{"night"}}},
 		{"a mapper cannot forge the issuer", m("oidc-hardcoded-claim-mapper", "claim.name", "iss", "claim.value", "https://evil"), map[string]any{}},
+		{"nor put an object in the audience's place", m("oidc-hardcoded-claim-mapper", "claim.name", "aud.x", "claim.value", "admin"), map[string]any{}},
 		{"nor the audience", m("oidc-hardcoded-claim-mapper", "claim.name", "aud", "claim.value", "admin"), map[string]any{}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -137,13 +138,22 @@ func TestMappersAsKeycloaks(t *testing.T) {
 			t.Errorf("%s: %s", c.name, d)
 		}
 	}
-	twice := map[string]any{}
 	lists := &subject{user: &realm.User{}, groups: []string{"/g", "r"}, roles: Roles{Realm: []string{"r", "s"}}}
-	for _, kind := range []string{"oidc-group-membership-mapper", "oidc-usermodel-realm-role-mapper"} {
-		apply(twice, lists, []realm.Mapper{{Type: kind, Config: map[string]string{"access.token.claim": "true", "claim.name": "a.groups"}}}, toAccess)
+	both := []any{"/g", "r", "s"}
+	for name, want := range map[string]map[string]any{"groups": {"groups": both}, "a.groups": {"a": map[string]any{"groups": both}}, `a\.groups`: {"a.groups": both}} {
+		twice := map[string]any{}
+		for _, kind := range []string{"oidc-group-membership-mapper", "oidc-usermodel-realm-role-mapper"} {
+			apply(twice, lists, []realm.Mapper{{Type: kind, Config: map[string]string{"access.token.claim": "true", "multivalued": "true", "claim.name": name}}}, toAccess)
+		}
+		if d := cmp.Diff(want, twice); d != "" {
+			t.Errorf("two mappers, one claim %s: %s", name, d)
+		}
 	}
-	if d := cmp.Diff(map[string]any{"a": map[string]any{"groups": []any{"/g", "r", "s"}}}, twice); d != "" {
-		t.Errorf("two mappers, one claim: %s", d)
+	own := []string{"z", "a"}
+	apply(map[string]any{}, &subject{user: &realm.User{Attributes: map[string][]string{"k": own}}, lent: func(string, bool) []string { return nil }},
+		[]realm.Mapper{{Type: "oidc-usermodel-attribute-mapper", Config: map[string]string{"access.token.claim": "true", "user.attribute": "k", "claim.name": "k", "multivalued": "true", "aggregate.attrs": "true"}}}, toAccess)
+	if d := cmp.Diff([]string{"z", "a"}, own); d != "" {
+		t.Errorf("a mapper changed the user: %s", d)
 	}
 	s := &subject{user: &realm.User{}, client: &realm.Client{ClientID: "app", WebOrigins: []string{"https://a"}}, roles: Roles{Client: map[string][]string{"api": {"r"}}}}
 	all := map[string]string{"access.token.claim": "true", "id.token.claim": "true", "userinfo.token.claim": "true", "included.client.audience": "orders", "claim.name": "groups"}
