@@ -9,6 +9,10 @@ import (
 // Masked stands for a secret in an answer; sent back, it keeps the secret.
 const Masked = "**********"
 
+// registrationToken lets its holder change a client at Keycloak. Nothing here takes
+// it, so it is neither kept nor shown.
+const registrationToken = "registrationAccessToken"
+
 // ClientExtra is what a ClientRepresentation says beside the client itself.
 type ClientExtra struct {
 	Secret *string
@@ -29,7 +33,7 @@ func clientFields(c *realm.Client, x *ClientExtra, mappers *[]Mapper) []field {
 
 func keptOfClient() []string {
 	return []string{"surrogateAuthRequired", "alwaysDisplayInConsole", "authenticationFlowBindingOverrides", "nodeReRegistrationTimeout", "registeredNodes",
-		"authorizationServicesEnabled", "authorizationSettings", "origin", "registrationAccessToken", "defaultRoles", "useTemplateConfig", "useTemplateScope",
+		"authorizationServicesEnabled", "authorizationSettings", "origin", registrationToken, "defaultRoles", "useTemplateConfig", "useTemplateScope",
 		"useTemplateMappers", "clientTemplate", "type"}
 }
 
@@ -47,6 +51,7 @@ func DecodeClient(doc []byte, into *realm.Client) (ClientExtra, error) {
 	if err := o.fill("ClientRepresentation", clientFields(into, &x, &mappers), keptOfClient(), &into.Extra); err != nil {
 		return x, err
 	}
+	delete(into.Extra, registrationToken)
 	into.Mappers = fromMappers(mappers)
 	into.Attributes = setAttributes(have, into.Attributes)
 	if x.Secret != nil && *x.Secret == Masked {
@@ -96,5 +101,6 @@ func EncodeClient(c *realm.Client, secret string, access map[string]bool) (json.
 	for k, v := range c.Extra {
 		extra[k] = v
 	}
+	delete(extra, registrationToken)
 	return encode(fields, keptOfClient(), extra)
 }

@@ -2,6 +2,7 @@ package rep
 
 import (
 	"encoding/json"
+	"maps"
 
 	"github.com/latchkey-id/latchkey/internal/realm"
 )
@@ -54,7 +55,7 @@ func keptOfRealm() []string {
 // hiddenOfRealm are kept members that only an export shows.
 func hiddenOfRealm() []string {
 	return []string{"authenticationFlows", "authenticatorConfig", "requiredActions", "components", "identityProviders", "identityProviderMappers", "keycloakVersion",
-		"localizationTexts", "federatedUsers", "organizations", "workflows"}
+		"localizationTexts", "federatedUsers", "organizations", "workflows", "userFederationProviders", "userFederationMappers"}
 }
 
 // DecodeRealm writes a RealmRepresentation's own members into a realm; members
@@ -70,12 +71,15 @@ func decodeRealm(doc []byte, into *realm.Realm) (*File, error) {
 		return nil, err
 	}
 	f := &File{}
-	attributes := into.Attributes
+	attributes, before := into.Attributes, maps.Clone(into.Extra)
 	into.Attributes = nil
 	if err := o.fill("RealmRepresentation", append(realmFields(into), f.fields()...), keptOfRealm(), &into.Extra); err != nil {
 		return nil, err
 	}
 	into.Attributes = mergeAttributes(attributes, into.Attributes)
+	for name, raw := range into.Extra {
+		into.Extra[name] = unmasked(raw, before[name])
+	}
 	if c, ok := into.Extra["components"]; ok {
 		into.Extra["components"] = withoutKeys(c)
 	}
@@ -125,6 +129,9 @@ func EncodeRealm(r *realm.Realm, defaultRole *realm.Role) (json.RawMessage, erro
 	}
 	for _, k := range hiddenOfRealm() {
 		delete(extra, k)
+	}
+	if smtp, ok := extra["smtpServer"]; ok {
+		extra["smtpServer"] = masked(smtp)
 	}
 	return encode(fields, keptOfRealm(), extra)
 }

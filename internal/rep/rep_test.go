@@ -194,3 +194,71 @@ func FuzzRealmFile(f *testing.F) {
 		}
 	})
 }
+
+// Secrets of other systems are masked, and the mask is no secret when it comes back (S-118).
+func TestMasks(t *testing.T) {
+	before := `{"smtpServer":{"host":"m","password":"p1","authTokenClientSecret":"p2"},
+		"identityProviders":[{"alias":"a","config":{"clientSecret":"p3"}},{"alias":"b","config":{"clientSecret":"p4","n":12345678901234567890}}],
+		"components":{"org.keycloak.storage.UserStorageProvider":[{"id":"1","config":{"bindCredential":["p5"]}}]},
+		"userFederationProviders":[{"id":"2","config":{"bindCredential":"p6"}}]}`
+	for _, c := range []struct{ name, sent, member, want string }{
+		{"a mask keeps", `{"smtpServer":{"host":"other","password":"**********"}}`, "smtpServer", `{"host":"other","password":"p1"}`},
+		{"another value replaces", `{"smtpServer":{"password":"new"}}`, "smtpServer", `{"password":"new"}`},
+		{"what is left out goes", `{"smtpServer":{"host":"m"}}`, "smtpServer", `{"host":"m"}`},
+		{"by alias, not by place", `{"identityProviders":[{"alias":"b","config":{"clientSecret":"**********","n":12345678901234567890}}]}`, "identityProviders",
+			`[{"alias":"b","config":{"clientSecret":"p4","n":12345678901234567890}}]`},
+		{"of another there is none", `{"identityProviders":[{"alias":"c","config":{"clientSecret":"**********"}}]}`, "identityProviders", `[{"alias":"c","config":{}}]`},
+		{"in lists", `{"components":{"org.keycloak.storage.UserStorageProvider":[{"id":"1","config":{"bindCredential":["**********"]}}]}}`, "components",
+			`{"org.keycloak.storage.UserStorageProvider":[{"config":{"bindCredential":["p5"]},"id":"1"}]}`},
+		{"where nothing was", `{"authenticatorConfig":[{"alias":"x","config":{"secret":"**********"}}]}`, "authenticatorConfig", `[{"alias":"x","config":{}}]`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var r realm.Realm
+			if err := errors.Join(DecodeRealm([]byte(before), &r), DecodeRealm([]byte(c.sent), &r)); err != nil {
+				t.Fatal(err)
+			}
+			if got := string(r.Extra[c.member]); got != c.want {
+				t.Errorf("it keeps %s, not %s", got, c.want)
+			}
+		})
+	}
+	var r realm.Realm
+	if err := DecodeRealm([]byte(before), &r); err != nil {
+		t.Fatal(err)
+	}
+	shown, err := EncodeRealm(&r, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, secret := range []string{"p1", "p2", "p3", "p4", "p5", "p6"} {
+		if strings.Contains(string(shown), `"`+secret+`"`) {
+			t.Errorf("GET shows %s: %s", secret, shown)
+		}
+	}
+	if want := `"smtpServer":{"authTokenClientSecret":"**********","host":"m","password":"**********"}`; !strings.Contains(string(shown), want) {
+		t.Errorf("GET says %s", shown)
+	}
+}
+
+func TestMasksLeaveWhatIsNoSecret(t *testing.T) {
+	for _, plain := range []string{`{"password":"${vault.smtp}"}`, `{"password":""}`, `{"port":25,"user":"u"}`, `{"password":null}`} {
+		if got := string(masked(json.RawMessage(plain))); got != plain {
+			t.Errorf("%s is shown as %s", plain, got)
+		}
+	}
+}
+
+// A token that lets its holder change a client is neither kept nor shown.
+func TestNoRegistrationToken(t *testing.T) {
+	var c realm.Client
+	if _, err := DecodeClient([]byte(`{"clientId":"a","registrationAccessToken":"rt","origin":"x"}`), &c); err != nil {
+		t.Fatal(err)
+	}
+	if c.Extra["registrationAccessToken"] != nil || c.Extra["origin"] == nil {
+		t.Errorf("it keeps %v", c.Extra)
+	}
+	c.Extra["registrationAccessToken"] = json.RawMessage(`"rt"`)
+	if shown, err := EncodeClient(&c, "", nil); err != nil || strings.Contains(string(shown), "rt\"") {
+		t.Errorf("GET shows %s, %v", shown, err)
+	}
+}

@@ -56,7 +56,7 @@ func (s *Store) deleteAdministration(ctx context.Context, tx *sql.Tx, realmID, c
 	if err != nil {
 		return err
 	}
-	return deleteClient(ctx, tx, realmID, id)
+	return s.deleteClient(ctx, tx, realmID, id)
 }
 
 // changeBoth is change for a write that reaches into a second realm ("" for none),

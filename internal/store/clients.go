@@ -47,7 +47,7 @@ func (s *Store) CreateClient(ctx context.Context, c NewClient, roles []*realm.Ro
 
 func (s *Store) insertClient(ctx context.Context, tx *sql.Tx, n NewClient) error {
 	c := n.Client
-	doc, err := clientDoc(c)
+	doc, part, err := s.clientDoc(c)
 	if err != nil {
 		return err
 	}
@@ -55,8 +55,8 @@ func (s *Store) insertClient(ctx context.Context, tx *sql.Tx, n NewClient) error
 	if err != nil {
 		return err
 	}
-	_, err = exec(ctx, tx, `INSERT INTO clients (id, realm_id, client_id, version, gate, enabled, secret_sealed, secret_hash, doc)
-		VALUES ($1, $2, $3, 1, 1, $4, $5, $6, $7)`, c.ID, c.RealmID, c.ClientID, c.Enabled, sealed, hash, doc)
+	_, err = exec(ctx, tx, `INSERT INTO clients (id, realm_id, client_id, version, gate, enabled, secret_sealed, secret_hash, doc, sealed)
+		VALUES ($1, $2, $3, 1, 1, $4, $5, $6, $7, $8)`, c.ID, c.RealmID, c.ClientID, c.Enabled, sealed, hash, doc, part)
 	if err != nil {
 		return conflict(err, "clientId", c.ClientID)
 	}
@@ -94,26 +94,22 @@ func (s *Store) sealSecret(clientUUID, secret string) (sealed, hash []byte, err 
 	return sealed, sum[:], wrap(err)
 }
 
-func clientDoc(c *realm.Client) (string, error) {
-	d := *c
-	d.ID, d.RealmID, d.ClientID, d.Version, d.Gate, d.Enabled, d.SecretHash = "", "", "", 0, 0, false, nil
-	d.RedirectURIs, d.WebOrigins, d.DefaultScopes, d.OptionalScopes = nil, nil, nil, nil
-	return encode(d)
-}
+const selectClient = "SELECT id, realm_id, client_id, version, gate, enabled, secret_hash, doc, sealed FROM clients "
 
-const selectClient = "SELECT id, realm_id, client_id, version, gate, enabled, secret_hash, doc FROM clients "
-
-func scanClient(row scanner) (*realm.Client, error) {
+func (s *Store) scanClient(row scanner) (*realm.Client, error) {
 	c, k := &realm.Client{}, realm.Client{}
 	var doc string
-	if err := row.Scan(&k.ID, &k.RealmID, &k.ClientID, &k.Version, &k.Gate, &k.Enabled, &k.SecretHash, &doc); err != nil {
+	var sealed []byte
+	if err := row.Scan(&k.ID, &k.RealmID, &k.ClientID, &k.Version, &k.Gate, &k.Enabled, &k.SecretHash, &doc, &sealed); err != nil {
 		return nil, err
 	}
 	if err := decode(doc, c); err != nil {
 		return nil, err
 	}
 	c.ID, c.RealmID, c.ClientID, c.Version, c.Gate, c.Enabled, c.SecretHash = k.ID, k.RealmID, k.ClientID, k.Version, k.Gate, k.Enabled, k.SecretHash
-	return c, nil
+	p, err := s.openPart(sealed, "clients", c.ID)
+	c.Extra, c.Attributes = together(c.Extra, p.Extra), together(c.Attributes, p.Attributes)
+	return c, err
 }
 
 // AddressesOfClients gives the redirect URIs and web origins of all enabled
@@ -172,7 +168,7 @@ func (s *Store) ClientByID(ctx context.Context, realmID, id string) (*realm.Clie
 
 func (s *Store) cachedClient(ctx context.Context, key, query string, args ...any) (*realm.Client, error) {
 	return cached(ctx, s, key, func() (*realm.Client, int, error) {
-		c, err := one(ctx, s.read, scanClient, query, args...)
+		c, err := one(ctx, s.read, s.scanClient, query, args...)
 		if err != nil {
 			return nil, 0, err
 		}
@@ -189,7 +185,7 @@ func (s *Store) Clients(ctx context.Context, realmID string, f ClientFilter) ([]
 	if f.Max == 0 {
 		f.Max = 1 << 30
 	}
-	found, err := list(ctx, s.read, scanClient, selectClient+"WHERE realm_id = $1 AND "+where+" ORDER BY client_id LIMIT $3 OFFSET $4", realmID, value, atMost(f.Max), max(f.First, 0))
+	found, err := list(ctx, s.read, s.scanClient, selectClient+"WHERE realm_id = $1 AND "+where+" ORDER BY client_id LIMIT $3 OFFSET $4", realmID, value, atMost(f.Max), max(f.First, 0))
 	if err != nil {
 		return nil, err
 	}
@@ -209,13 +205,13 @@ func escapeLike(s string) string {
 // (ErrConflict). secret nil keeps the secret. The gate is raised, so that
 // nothing decided on the older facts is issued.
 func (s *Store) UpdateClient(ctx context.Context, c *realm.Client, secret *string) error {
-	doc, err := clientDoc(c)
+	doc, part, err := s.clientDoc(c)
 	if err != nil {
 		return err
 	}
 	return s.change(ctx, c.RealmID, func(tx *sql.Tx) error {
-		err := must(ctx, tx, ErrConflict, `UPDATE clients SET client_id = $1, enabled = $2, doc = $3, version = version + 1, gate = gate + 1
-			WHERE realm_id = $4 AND id = $5 AND version = $6`, c.ClientID, c.Enabled, doc, c.RealmID, c.ID, c.Version)
+		err := must(ctx, tx, ErrConflict, `UPDATE clients SET client_id = $1, enabled = $2, doc = $3, sealed = $4, version = version + 1, gate = gate + 1
+			WHERE realm_id = $5 AND id = $6 AND version = $7`, c.ClientID, c.Enabled, doc, part, c.RealmID, c.ID, c.Version)
 		if err != nil {
 			return conflict(err, "clientId", c.ClientID)
 		}
@@ -243,11 +239,12 @@ func (s *Store) writeSecret(ctx context.Context, tx *sql.Tx, id, secret string) 
 // DeleteClient deletes a client with its roles and everything given to it. The
 // gates of those who had one of its roles are raised.
 func (s *Store) DeleteClient(ctx context.Context, realmID, id string) error {
-	return s.change(ctx, realmID, func(tx *sql.Tx) error { return deleteClient(ctx, tx, realmID, id) })
+	return s.change(ctx, realmID, func(tx *sql.Tx) error { return s.deleteClient(ctx, tx, realmID, id) })
 }
 
-func deleteClient(ctx context.Context, tx *sql.Tx, realmID, id string) error {
-	roles, err := list(ctx, tx, scanText, "SELECT id FROM roles WHERE realm_id = $1 AND client_id = $2", realmID, id)
+func (s *Store) deleteClient(ctx context.Context, tx *sql.Tx, realmID, id string) error {
+	// Whoever is given one of the roles meanwhile waits for this lock, and finds no role.
+	roles, err := list(ctx, tx, scanText, "SELECT id FROM roles WHERE realm_id = $1 AND client_id = $2 ORDER BY id"+s.d.exclusive, realmID, id)
 	if err != nil {
 		return err
 	}

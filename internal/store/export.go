@@ -30,7 +30,7 @@ type snapshot struct {
 }
 
 func (r *snapshot) run(ctx context.Context, name string) (err error) {
-	if r.a.Realm, err = one(ctx, r.q, scanRealm, selectRealm+"WHERE name = $1", name); err != nil {
+	if r.a.Realm, err = one(ctx, r.q, r.s.scanRealm, selectRealm+"WHERE name = $1", name); err != nil {
 		return err
 	}
 	for _, step := range []func(context.Context, string) error{r.roles, r.scopes, r.clients, r.groups, r.users} {
@@ -87,7 +87,7 @@ func (r *snapshot) scopes(ctx context.Context, realmID string) (err error) {
 }
 
 func (r *snapshot) clients(ctx context.Context, realmID string) error {
-	found, err := list(ctx, r.q, scanClient, selectClient+"WHERE realm_id = $1 ORDER BY client_id", realmID)
+	found, err := list(ctx, r.q, r.s.scanClient, selectClient+"WHERE realm_id = $1 ORDER BY client_id", realmID)
 	if err != nil {
 		return err
 	}

@@ -52,6 +52,9 @@ func versionIn(ctx context.Context, tx *sql.Tx) (int, error) {
 	return one(ctx, tx, scanInt, "SELECT coalesce(max(version), 0) FROM schema_version")
 }
 
+// sealing is the migration that SQL alone cannot do.
+const sealing = 3
+
 // apply has no time limit on the file itself: a large table takes what it takes.
 func (s *Store) apply(ctx context.Context, file string, number int) error {
 	text, err := migrations.ReadFile(file)
@@ -67,6 +70,11 @@ func (s *Store) apply(ctx context.Context, file string, number int) error {
 		}
 		if _, err := tx.ExecContext(ctx, string(text)); err != nil {
 			return wrap(err)
+		}
+		if number == sealing {
+			if err := s.sealOld(ctx, tx); err != nil {
+				return err
+			}
 		}
 		_, err := exec(ctx, tx, "INSERT INTO schema_version (version) VALUES ($1)", number)
 		return err

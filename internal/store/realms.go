@@ -34,7 +34,7 @@ func (s *Store) CreateRealm(ctx context.Context, a *Aggregate) error {
 		second = a.Administration.Client.RealmID
 	}
 	return s.changeBoth(ctx, a.Realm.ID, second, func(tx *sql.Tx) error {
-		if err := insertRealm(ctx, tx, a.Realm); err != nil {
+		if err := s.insertRealm(ctx, tx, a.Realm); err != nil {
 			return err
 		}
 		for _, step := range []func(context.Context, *sql.Tx, *Aggregate) error{
@@ -51,25 +51,20 @@ func (s *Store) CreateRealm(ctx context.Context, a *Aggregate) error {
 	})
 }
 
-func insertRealm(ctx context.Context, tx *sql.Tx, r *realm.Realm) error {
-	doc, err := realmDoc(r)
+func (s *Store) insertRealm(ctx context.Context, tx *sql.Tx, r *realm.Realm) error {
+	doc, sealed, err := s.realmDoc(r)
 	if err != nil {
 		return err
 	}
-	_, err = exec(ctx, tx, "INSERT INTO realms (id, name, version, doc) VALUES ($1, $2, 0, $3)", r.ID, r.Name, doc)
+	_, err = exec(ctx, tx, "INSERT INTO realms (id, name, version, doc, sealed) VALUES ($1, $2, 0, $3, $4)", r.ID, r.Name, doc, sealed)
 	return conflict(err, "realm", r.Name)
 }
 
-func realmDoc(r *realm.Realm) (string, error) {
-	d := *r
-	d.ID, d.Name, d.Version = "", "", 0
-	return encode(d)
-}
-
-func scanRealm(row scanner) (*realm.Realm, error) {
+func (s *Store) scanRealm(row scanner) (*realm.Realm, error) {
 	var id, name, doc string
 	var version int64
-	if err := row.Scan(&id, &name, &version, &doc); err != nil {
+	var sealed []byte
+	if err := row.Scan(&id, &name, &version, &doc, &sealed); err != nil {
 		return nil, err
 	}
 	r := &realm.Realm{}
@@ -77,10 +72,12 @@ func scanRealm(row scanner) (*realm.Realm, error) {
 		return nil, err
 	}
 	r.ID, r.Name, r.Version = id, name, version
-	return r, nil
+	p, err := s.openPart(sealed, "realms", id)
+	r.Extra = together(r.Extra, p.Extra)
+	return r, err
 }
 
-const selectRealm = "SELECT id, name, version, doc FROM realms "
+const selectRealm = "SELECT id, name, version, doc, sealed FROM realms "
 
 // RealmByName gives a realm, shared: do not change it.
 func (s *Store) RealmByName(ctx context.Context, name string) (*realm.Realm, error) {
@@ -94,14 +91,14 @@ func (s *Store) RealmByID(ctx context.Context, id string) (*realm.Realm, error) 
 
 func (s *Store) cachedRealm(ctx context.Context, key, query, arg string) (*realm.Realm, error) {
 	return cached(ctx, s, key, func() (*realm.Realm, int, error) {
-		r, err := one(ctx, s.read, scanRealm, query, arg)
+		r, err := one(ctx, s.read, s.scanRealm, query, arg)
 		return r, 8 << 10, err
 	})
 }
 
 // Realms gives all realms by name.
 func (s *Store) Realms(ctx context.Context) ([]*realm.Realm, error) {
-	return list(ctx, s.read, scanRealm, selectRealm+"ORDER BY name")
+	return list(ctx, s.read, s.scanRealm, selectRealm+"ORDER BY name")
 }
 
 // UpdateRealm writes a realm back when its version is still the one that was read;
@@ -116,12 +113,12 @@ type Rename struct{ RealmID, From, To string }
 
 // RenameRealm is UpdateRealm for a realm with a new name.
 func (s *Store) RenameRealm(ctx context.Context, r *realm.Realm, n Rename) error {
-	doc, err := realmDoc(r)
+	doc, sealed, err := s.realmDoc(r)
 	if err != nil {
 		return err
 	}
 	return s.changeBoth(ctx, r.ID, n.RealmID, func(tx *sql.Tx) error {
-		err := must(ctx, tx, ErrConflict, "UPDATE realms SET name = $1, doc = $2 WHERE id = $3 AND version = $4", r.Name, doc, r.ID, r.Version)
+		err := must(ctx, tx, ErrConflict, "UPDATE realms SET name = $1, doc = $2, sealed = $3 WHERE id = $4 AND version = $5", r.Name, doc, sealed, r.ID, r.Version)
 		if err != nil || n.RealmID == "" {
 			return conflict(err, "realm", r.Name)
 		}

@@ -98,13 +98,13 @@ func (s *Store) ClientSessionCounts(ctx context.Context, realmID string, a Alive
 // writes the realm's new not-before, in one transaction. ErrConflict: the realm
 // was changed since it was read.
 func (s *Store) LogoutAll(ctx context.Context, r *realm.Realm) error {
-	doc, err := realmDoc(r)
+	doc, sealed, err := s.realmDoc(r)
 	if err != nil {
 		return err
 	}
 	now := millis(s.now())
 	return s.change(ctx, r.ID, func(tx *sql.Tx) error {
-		if err := must(ctx, tx, ErrConflict, "UPDATE realms SET doc = $1 WHERE id = $2 AND version = $3", doc, r.ID, r.Version); err != nil {
+		if err := must(ctx, tx, ErrConflict, "UPDATE realms SET doc = $1, sealed = $2 WHERE id = $3 AND version = $4", doc, sealed, r.ID, r.Version); err != nil {
 			return err
 		}
 		for _, q := range []string{

@@ -45,7 +45,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	for _, step := range []func() error{
 		func() error { return s.connect(ctx, o) },
 		func() error { return s.migrate(ctx) },
-		func() error { return s.checkKey(ctx) },
+		func() error { return s.checkKey(ctx, s.read) },
 	} {
 		if err := step(); err != nil {
 			return nil, errors.Join(err, s.Close())
@@ -105,7 +105,7 @@ func (s *Store) connectPostgres(ctx context.Context, dsn string) error {
 
 // checkKey opens one sealed value, so that a wrong key is noticed at the start
 // and not in the middle of a login.
-func (s *Store) checkKey(ctx context.Context) error {
+func (s *Store) checkKey(ctx context.Context, q queryer) error {
 	if s.seal == nil {
 		return nil
 	}
@@ -114,7 +114,7 @@ func (s *Store) checkKey(ctx context.Context) error {
 		{"clients", "secret", "SELECT id, secret_sealed FROM clients WHERE secret_sealed IS NOT NULL LIMIT 1"},
 	} {
 		var id string
-		sealed, err := one(ctx, s.read, func(r scanner) (b []byte, err error) { err = r.Scan(&id, &b); return }, c.query)
+		sealed, err := one(ctx, q, func(r scanner) (b []byte, err error) { err = r.Scan(&id, &b); return }, c.query)
 		if errors.Is(err, ErrNotFound) {
 			continue
 		}

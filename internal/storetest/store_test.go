@@ -503,7 +503,8 @@ func TestDataAreSharedAndSurvive(t *testing.T) {
 func TestNothingSecretCanBeReadInTheFile(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, store.Options{Path: filepath.Join(dir, "latchkey.db")})
-	fill(t, s)
+	f := fill(t, s)
+	keepThirdParty(t, f)
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -516,12 +517,83 @@ func TestNothingSecretCanBeReadInTheFile(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, secret := range []string{"a client secret", "a password hash"} {
+		for _, secret := range []string{"a client secret", "a password hash", thirdParty} {
 			if bytes.Contains(b, []byte(secret)) {
 				t.Errorf("%s holds %q", file, secret)
 			}
 		}
 	}
+}
+
+// thirdParty is a credential of another system.
+const thirdParty = "what opens another system"
+
+// keepThirdParty writes it everywhere it may stand.
+func keepThirdParty(t *testing.T, f *fixture) {
+	t.Helper()
+	got, err := f.s.RealmByID(t.Context(), realmID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := *got
+	r.Extra = map[string]json.RawMessage{"loginTheme": json.RawMessage(`"plain"`)}
+	for _, name := range []string{"smtpServer", "components", "identityProviders", "authenticatorConfig", "userFederationProviders", "organizations", "federatedUsers"} {
+		r.Extra[name] = json.RawMessage(`{"x":["` + thirdParty + `"]}`)
+	}
+	if err := f.s.UpdateRealm(t.Context(), &r); err != nil {
+		t.Fatal(err)
+	}
+	f.reload(t)
+	c := *f.c
+	c.Attributes = map[string]string{"plain": "x", "client.secret.rotated": thirdParty, "saml.signing.private.key": thirdParty, "saml.encryption.private.key": thirdParty}
+	if err := f.s.UpdateClient(t.Context(), &c, nil); err != nil {
+		t.Fatal(err)
+	}
+	f.reload(t)
+	if got, err = f.s.RealmByID(t.Context(), realmID); err != nil || !cmp.Equal(got.Extra, r.Extra) || !cmp.Equal(f.c.Attributes, c.Attributes) {
+		t.Fatalf("what is sealed does not come back: %v %v %v", got.Extra, f.c.Attributes, err)
+	}
+}
+
+// What an older program has written in clear is sealed once, with the right key only.
+func TestWhatStoodInClearIsSealed(t *testing.T) {
+	onEachShared(t, func(t *testing.T, p storetest.Place) {
+		s := p.Open(t, nil)
+		fill(t, s)
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		for _, statement := range []string{
+			`UPDATE realms SET doc = '{"Enabled":true,"Extra":{"smtpServer":{"password":"` + thirdParty + `"},"loginTheme":"plain"}}'`,
+			`UPDATE clients SET doc = '{"Attributes":{"plain":"x","client.secret.rotated":"` + thirdParty + `"}}'`,
+			"ALTER TABLE realms DROP COLUMN sealed", "ALTER TABLE clients DROP COLUMN sealed", "DELETE FROM schema_version WHERE version >= 3",
+		} {
+			execIn(t, p, statement)
+		}
+		wrong, err := seal.NewRing([]byte("another sealing key of 32 bytes, made up"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		other := p.Options
+		other.Seal = wrong
+		if _, err := store.Open(t.Context(), other); !errors.Is(err, store.ErrWrongKey) {
+			t.Fatalf("with a wrong key: %v", err)
+		}
+		f := &fixture{s: p.Open(t, nil)}
+		f.reload(t)
+		r, err := f.s.RealmByID(t.Context(), realmID)
+		if err != nil || string(r.Extra["smtpServer"]) != `{"password":"`+thirdParty+`"}` || string(r.Extra["loginTheme"]) != `"plain"` {
+			t.Errorf("the realm keeps %v, %v", r, err)
+		}
+		if want := map[string]string{"plain": "x", "client.secret.rotated": thirdParty}; !cmp.Equal(f.c.Attributes, want) {
+			t.Errorf("the client keeps %v", f.c.Attributes)
+		}
+		for _, table := range []string{"realms", "clients"} {
+			if n := countIn(t, p, "SELECT count(*) FROM "+table+" WHERE doc LIKE '%"+thirdParty+"%' OR sealed IS NULL"); n != 0 {
+				t.Errorf("%d rows of %s hold it in clear", n, table)
+			}
+		}
+	})
 }
 
 func TestANewerDatabaseIsRefusedWithASentence(t *testing.T) {
@@ -539,6 +611,20 @@ func TestANewerDatabaseIsRefusedWithASentence(t *testing.T) {
 // execIn runs a statement beside the store.
 func execIn(t *testing.T, p storetest.Place, statement string) {
 	t.Helper()
+	in(t, p, func(db *sql.DB) error {
+		_, err := db.ExecContext(t.Context(), statement)
+		return err
+	})
+}
+
+func countIn(t *testing.T, p storetest.Place, query string) (n int) {
+	t.Helper()
+	in(t, p, func(db *sql.DB) error { return db.QueryRowContext(t.Context(), query).Scan(&n) })
+	return n
+}
+
+func in(t *testing.T, p storetest.Place, do func(*sql.DB) error) {
+	t.Helper()
 	driver, dsn := "sqlite", p.Options.Path
 	if p.Options.Postgres != "" {
 		driver, dsn = "pgx", p.Options.Postgres
@@ -548,7 +634,7 @@ func execIn(t *testing.T, p storetest.Place, statement string) {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	if _, err := db.ExecContext(t.Context(), statement); err != nil {
+	if err := do(db); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -1,0 +1,4 @@
+-- What reaches other systems (mail, directories, identity providers) is sealed:
+-- those members of the document stand here, and in the document no longer.
+ALTER TABLE realms ADD COLUMN sealed BLOB;
+ALTER TABLE clients ADD COLUMN sealed BLOB;
