@@ -434,7 +434,9 @@ func (b *builder) addServiceAccounts() {
 	}
 	for _, c := range b.agg.Clients {
 		if c.Client.ServiceAccounts && !have[c.Client.ID] {
-			b.agg.Users = append(b.agg.Users, serviceAccount(b.agg.Realm, c.Client, b.m.Now()))
+			u := serviceAccount(b.agg.Realm, c.Client, b.m.Now())
+			u.GroupIDs = b.agg.DefaultGroups // unlike the users of a file, as with Keycloak
+			b.agg.Users = append(b.agg.Users, u)
 		}
 	}
 }

@@ -166,7 +166,11 @@ func (m *Manager) CreateClient(ctx context.Context, in *realm.Realm, doc []byte)
 	}
 	var users []store.NewUser
 	if n.Client.ServiceAccounts {
-		users = append(users, serviceAccount(in, n.Client, m.Now()))
+		u, err := m.serviceAccount(ctx, in, n.Client)
+		if err != nil {
+			return nil, err
+		}
+		users = append(users, u)
 	}
 	return n.Client, m.Store.CreateClient(ctx, n, nil, users)
 }
@@ -290,6 +294,14 @@ func detail(err error) string {
 	return err.Error()
 }
 
+// serviceAccount is a client's user in a realm that is there: like every new user it
+// joins the default groups.
+func (m *Manager) serviceAccount(ctx context.Context, in *realm.Realm, c *realm.Client) (u store.NewUser, err error) {
+	u = serviceAccount(in, c, m.Now())
+	u.GroupIDs, err = m.Store.DefaultGroups(ctx, in.ID)
+	return u, err
+}
+
 // serviceAccount is the user that stands for a client.
 func serviceAccount(in *realm.Realm, c *realm.Client, now time.Time) store.NewUser {
 	u := &realm.User{ID: realm.NewID(), RealmID: in.ID, Username: "service-account-" + strings.ToLower(c.ClientID), Enabled: true, CreatedAt: now, ServiceAccountClient: c.ID}
@@ -327,7 +339,11 @@ func (m *Manager) ensureServiceAccount(ctx context.Context, in *realm.Realm, c *
 	if !errors.Is(err, store.ErrNotFound) {
 		return err
 	}
-	return m.Store.CreateUser(ctx, serviceAccount(in, c, m.Now()))
+	u, err := m.serviceAccount(ctx, in, c)
+	if err != nil {
+		return err
+	}
+	return m.Store.CreateUser(ctx, u)
 }
 
 // NewClientSecret gives a client another secret and returns it.

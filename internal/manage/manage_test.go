@@ -261,3 +261,41 @@ func TestClientsMadeByAMinimalPost(t *testing.T) {
 		t.Errorf("profiles: %v", err)
 	}
 }
+
+// A service account is a new user like every other, as with Keycloak 26.7.4.
+func TestServiceAccountsJoinTheDefaultGroups(t *testing.T) {
+	m := manager(t)
+	r, err := m.CreateRealm(t.Context(), []byte(`{"realm":"x","enabled":true,"groups":[{"name":"all"},{"name":"other"}],"defaultGroups":["/all"],
+		"clients":[{"clientId":"in-file","serviceAccountsEnabled":true},{"clientId":"alone","serviceAccountsEnabled":true}],
+		"users":[{"username":"service-account-alone","serviceAccountClientId":"alone"}]}`), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := m.CreateClient(t.Context(), r, []byte(`{"clientId":"made","serviceAccountsEnabled":true}`)); err != nil {
+		t.Fatal(err)
+	}
+	later, err := m.CreateClient(t.Context(), r, []byte(`{"clientId":"later"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := m.UpdateClient(t.Context(), r, later.ID, []byte(`{"serviceAccountsEnabled":true}`)); err != nil {
+		t.Fatal(err)
+	}
+	defaults, err := m.Store.DefaultGroups(t.Context(), r.ID)
+	if err != nil || len(defaults) != 1 {
+		t.Fatal(defaults, err)
+	}
+	for clientID, want := range map[string][]string{"in-file": defaults, "made": defaults, "later": defaults, "alone": {}} {
+		c, err := m.Store.ClientByClientID(t.Context(), r.ID, clientID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		u, err := m.Store.ServiceAccountUser(t.Context(), r.ID, c.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := m.Store.UserGroups(t.Context(), r.ID, u.ID); err != nil || !slices.Equal(got, want) {
+			t.Errorf("the account of %s is in %v, not in %v (%v)", clientID, got, want, err)
+		}
+	}
+}

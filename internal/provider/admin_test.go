@@ -361,3 +361,31 @@ func TestARefusedChangeChangesNothing(t *testing.T) {
 		t.Error(d)
 	}
 }
+
+// The password of the mail server never comes back, not to the server's
+// administrator either; saving what GET gave keeps it.
+func TestS118ThirdPartySecretsAreMasked(t *testing.T) {
+	s := start(t, nil)
+	s.office()
+	admin, mail := s.adminBearer(), `{"smtpServer":{"host":"mail","password":"opens-the-mail"}}`
+	if a := s.admin(admin, http.MethodPut, "office", "", mail); a.status != http.StatusNoContent {
+		t.Fatal(a.status, a.body)
+	}
+	shown := s.admin(admin, http.MethodGet, "office", "", "")
+	if shown.status != http.StatusOK || strings.Contains(shown.body, "opens-the-mail") || !strings.Contains(shown.body, `"password":"**********"`) {
+		t.Fatal(shown.status, shown.body)
+	}
+	if all := s.adminAt(admin, http.MethodGet, "realms", ""); strings.Contains(all.body, "opens-the-mail") {
+		t.Error("the list of realms shows it")
+	}
+	if a := s.admin(admin, http.MethodPut, "office", "", shown.body); a.status != http.StatusNoContent {
+		t.Fatal(a.status, a.body)
+	}
+	r, err := s.store.RealmByName(t.Context(), "office")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if kept := string(r.Extra["smtpServer"]); !strings.Contains(kept, "opens-the-mail") {
+		t.Errorf("it keeps %s", kept)
+	}
+}
