@@ -124,6 +124,7 @@ type flags struct {
 	*flag.FlagSet
 	config     string
 	given      map[string]bool // what was set in Latchkey's own words
+	byVariable map[string]bool // what of that was set by a variable
 	positional bool            // arguments may stand behind the flags
 }
 
@@ -150,7 +151,7 @@ func (f *flags) parse(e *Env, args []string, secrets ...string) error {
 	if f.NArg() > 0 && !f.positional {
 		return usagef("unexpected argument %q", f.Arg(0))
 	}
-	f.given = map[string]bool{}
+	f.given, f.byVariable = map[string]bool{}, map[string]bool{}
 	f.Visit(func(fl *flag.Flag) { f.given[fl.Name] = true })
 	if err := f.fromVars(e, f.given, secrets); err != nil {
 		return err
@@ -162,7 +163,7 @@ func variable(flagName string) string {
 	return "LATCHKEY_" + strings.ToUpper(strings.ReplaceAll(flagName, "-", "_"))
 }
 
-// everyVariable are the variables of all commands.
+// everyVariable are the variables of all commands; a test compares it with their flags.
 func everyVariable() []string {
 	return []string{adminPassword, newPassword, sealingKeyVar, "LATCHKEY_CONFIG", "LATCHKEY_DATA", "LATCHKEY_DB", "LATCHKEY_KEY_FILE", "LATCHKEY_ADDR", "LATCHKEY_MANAGEMENT_ADDR", "LATCHKEY_URL", "LATCHKEY_ADMIN", "LATCHKEY_IMPORT",
 		"LATCHKEY_ACCEPT_WEAKER", "LATCHKEY_TRUSTED_PROXY", "LATCHKEY_TLS_CERT", "LATCHKEY_TLS_KEY", "LATCHKEY_LOG_FORMAT", "LATCHKEY_LOG_LEVEL", "LATCHKEY_APP_ADDR",
@@ -189,7 +190,7 @@ func (f *flags) fromVars(e *Env, given map[string]bool, secrets []string) error 
 			if err := f.Set(name, value); err != nil {
 				return usagef("%s: %v", key, err)
 			}
-			given[name] = true
+			given[name], f.byVariable[name] = true, true
 		}
 	}
 	return nil

@@ -20,16 +20,25 @@ const sealingKeyVar = "LATCHKEY_KEY"
 // storeFlags say where a command finds the database: a folder with SQLite in it,
 // or PostgreSQL. Every command that opens it embeds them and calls register,
 // check (after parse, which needs sealingKeyVar among its secrets) and openStore.
-type storeFlags struct{ data, db, keyFile string }
+type storeFlags struct {
+	data, db, keyFile string
+	flags             *flags
+}
 
 func (o *storeFlags) register(f *flags) {
+	o.flags = f
 	f.StringVar(&o.data, "data", "", "`folder` that holds the database and its sealing key")
 	f.StringVar(&o.db, "db", "", "`address` of a PostgreSQL database instead: postgres://user@host:5432/latchkey; with a password in it better as the variable LATCHKEY_DB")
 	f.StringVar(&o.keyFile, "key-file", "", "`file` with the key that seals what is secret in the database; or the variable "+sealingKeyVar)
 }
 
-// check refuses wrong usage before anything is opened.
+// check refuses wrong usage before anything is opened. The variable for --data gives
+// way to --db: a container image may set it for everybody.
 func (o *storeFlags) check(command string) error {
+	if o.data != "" && o.db != "" && o.flags.byVariable["data"] {
+		fmt.Fprintf(o.flags.Output(), "latchkey: warning: the database is PostgreSQL's; LATCHKEY_DATA=%s is not used\n", o.data)
+		o.data = ""
+	}
 	switch {
 	case o.data == "" && o.db == "":
 		return usagef("%s needs --data DIR, a folder with the database in it, or --db postgres://…, a PostgreSQL database", command)
@@ -120,11 +129,32 @@ func openRing(e *Env, o storeFlags) (*seal.Ring, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newRing(path, b)
+	return ringOf(path, folderKeys(b))
+}
+
+// folderKeys reads the file key of a data folder: each line is a key byte for byte,
+// its end included, which is what the file has always been. Lines without their
+// ends, and the file as one key, only open.
+func folderKeys(b []byte) [][]byte {
+	if !isText(b) {
+		return [][]byte{b}
+	}
+	var keys, older [][]byte
+	for line := range bytes.Lines(b) {
+		if short := bytes.TrimSpace(line); len(short) > 0 {
+			keys, older = append(keys, line), append(older, short)
+		}
+	}
+	for _, k := range append(older, b) {
+		if _, err := seal.NewRing(k); err == nil {
+			keys = append(keys, k)
+		}
+	}
+	return keys
 }
 
 // newRing reads one key or several, newest first, each on a line or between
-// commas. What is no text is one key, byte for byte: the file key in a data folder.
+// commas. What is no text is one key, byte for byte.
 func newRing(from string, b []byte) (*seal.Ring, error) {
 	keys := [][]byte{b}
 	if isText(b) {
@@ -135,6 +165,10 @@ func newRing(from string, b []byte) (*seal.Ring, error) {
 			}
 		}
 	}
+	return ringOf(from, keys)
+}
+
+func ringOf(from string, keys [][]byte) (*seal.Ring, error) {
 	r, err := seal.NewRing(keys...)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w; `openssl rand -base64 32` makes one", from, err)
