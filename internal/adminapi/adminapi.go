@@ -171,6 +171,11 @@ func (a *API) admit(c *call, rt *route) error {
 	if err != nil {
 		return err
 	}
+	if c.r.Method != http.MethodGet && c.r.Method != http.MethodHead {
+		if err := a.Store.Refresh(c.r.Context()); err != nil { // rights are decided on what is, see rights.go
+			return err
+		}
+	}
 	roles, err := a.Issuer.RolesOf(c.r.Context(), in.ID, access)
 	if err != nil {
 		return err

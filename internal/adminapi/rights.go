@@ -1,7 +1,6 @@
 package adminapi
 
 import (
-	"encoding/json"
 	"errors"
 	"maps"
 	"slices"
@@ -12,6 +11,14 @@ import (
 	"github.com/latchkey-id/latchkey/internal/store"
 	"github.com/latchkey-id/latchkey/internal/token"
 )
+
+// The checks of this file come before the write, not in its transaction. Between
+// the two somebody else may give a role more rights. That is no way up: they could
+// have done so after the write as well, and had then to have the rights themselves,
+// whoever has the role. So a check may be overtaken by what comes while it is made,
+// but must see all that was written before (Store.Refresh, once a write), and what
+// it has looked at by name is written by id. A client names its scopes: so whoever
+// gives a scope another name needs the rights that it lets through.
 
 // within refuses roles that carry a right which the caller does not have:
 // otherwise whoever may manage users could make themselves administrator, by the
@@ -204,21 +211,13 @@ func under(groups []*realm.Group, id string) []string {
 }
 
 // mayJoin looks at the groups of a new user: their roles are rights too.
-func (a *API) mayJoin(c *call, doc []byte) error {
-	var sent struct {
-		Groups []string `json:"groups"`
-	}
-	if json.Unmarshal(doc, &sent) != nil || len(sent.Groups) == 0 {
-		return nil // what does not parse is refused where it is read
-	}
-	ids, err := a.Manage.GroupIDs(c.ctx(), c.realm, sent.Groups)
-	if err != nil {
-		return err
-	}
-	for _, id := range ids {
-		if err := a.withinGroup(c, id, false); err != nil {
-			return err
+func (a *API) mayJoin(c *call) func(groupIDs []string) error {
+	return func(groupIDs []string) error {
+		for _, id := range groupIDs {
+			if err := a.withinGroup(c, id, false); err != nil {
+				return err
+			}
 		}
+		return nil
 	}
-	return nil
 }

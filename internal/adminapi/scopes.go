@@ -101,6 +101,15 @@ func (a *API) updateScope(c *call) error {
 	if err != nil {
 		return err
 	}
+	sent := realm.ClientScope{Name: sc.Name}
+	if err := rep.DecodeClientScope(b, &sent); err != nil {
+		return err
+	}
+	if sent.Name != sc.Name {
+		if err := a.withinScopes(c, []string{sc.Name}); err != nil {
+			return err
+		}
+	}
 	if err := a.Manage.UpdateClientScope(c.ctx(), sc, b); err != nil {
 		return err
 	}

@@ -86,10 +86,7 @@ func (a *API) createUser(c *call) error {
 	if err != nil {
 		return err
 	}
-	if err := a.mayJoin(c, b); err != nil {
-		return err
-	}
-	u, err := a.Manage.CreateUser(c.ctx(), c.realm, b)
+	u, err := a.Manage.CreateUserIf(c.ctx(), c.realm, b, a.mayJoin(c))
 	if err != nil {
 		return err
 	}

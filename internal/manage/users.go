@@ -17,6 +17,13 @@ import (
 // CreateUser makes a user from a UserRepresentation, with the default roles and
 // groups of the realm.
 func (m *Manager) CreateUser(ctx context.Context, in *realm.Realm, doc []byte) (*realm.User, error) {
+	return m.CreateUserIf(ctx, in, doc, func([]string) error { return nil })
+}
+
+// CreateUserIf is CreateUser that asks first about the groups that the document
+// names, by the ids that the user will then be in: by the time that somebody else
+// has looked, a path may lead to another group.
+func (m *Manager) CreateUserIf(ctx context.Context, in *realm.Realm, doc []byte, mayJoin func(groupIDs []string) error) (*realm.User, error) {
 	u := &realm.User{ID: realm.NewID(), RealmID: in.ID, CreatedAt: m.Now()}
 	x, err := rep.DecodeUser(doc, u)
 	if err != nil {
@@ -30,7 +37,10 @@ func (m *Manager) CreateUser(ctx context.Context, in *realm.Realm, doc []byte) (
 		u.RequiredActions = realm.DefaultActions(in)
 	}
 	n := store.NewUser{User: u, RoleIDs: []string{in.DefaultRoleID}, SharesEmail: in.DuplicateEmailsAllowed}
-	if n.GroupIDs, err = m.GroupIDs(ctx, in, x.Groups); err != nil {
+	if n.GroupIDs, err = m.groupIDs(ctx, in, x.Groups); err != nil {
+		return nil, err
+	}
+	if err := mayJoin(n.GroupIDs); err != nil {
 		return nil, err
 	}
 	defaults, err := m.Store.DefaultGroups(ctx, in.ID)
@@ -48,9 +58,9 @@ func (m *Manager) CreateUser(ctx context.Context, in *realm.Realm, doc []byte) (
 	return u, m.Store.CreateUser(ctx, n)
 }
 
-// GroupIDs finds groups by their paths, with or without the first slash. One that
+// groupIDs finds groups by their paths, with or without the first slash. One that
 // is not there is an *InvalidError.
-func (m *Manager) GroupIDs(ctx context.Context, in *realm.Realm, paths []string) ([]string, error) {
+func (m *Manager) groupIDs(ctx context.Context, in *realm.Realm, paths []string) ([]string, error) {
 	if len(paths) == 0 {
 		return nil, nil
 	}

@@ -4,12 +4,17 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/latchkey-id/latchkey/internal/adminapi"
+	"github.com/latchkey-id/latchkey/internal/provider"
+	"github.com/latchkey-id/latchkey/internal/store"
+	"github.com/latchkey-id/latchkey/internal/storetest"
 )
 
 // office is a realm in which alice may manage users, clients and the realm, but is
@@ -183,6 +188,11 @@ func TestS120ManagingIsNoWayUp(t *testing.T) {
 		{"client scope with rights, in a new client", "POST", "/clients", `{"clientId":"greedy","defaultClientScopes":["powers"]}`, 403},
 		{"client scope with rights, in a changed client", "PUT", "/clients/" + n.client["plain"], `{"optionalClientScopes":["powers"]}`, 403},
 		{"client scope, in a new client", "POST", "/clients", `{"clientId":"modest","defaultClientScopes":["words"]}`, 201},
+		{"client scope with rights, under another name", "PUT", "/client-scopes/" + n.scope["powers"], `{"name":"words2"}`, 403},
+		{"client scope with rights, its words", "PUT", "/client-scopes/" + n.scope["powers"], `{"name":"powers","description":"d"}`, 204},
+		{"client scope, harmless, under another name", "PUT", "/client-scopes/" + n.scope["email"], `{"name":"email2"}`, 204},
+		{"new user in a group with rights", "POST", "/users", `{"username":"climber","groups":["/bosses/below"]}`, 403},
+		{"new user in a harmless group", "POST", "/users", `{"username":"walker","groups":["/staff"]}`, 201},
 		{"client scope, harmless", "PUT", "/clients/" + n.client["plain"] + "/optional-client-scopes/" + n.scope["words"], "", 204},
 		{"service account with rights: new secret", "POST", "/clients/" + n.client["robot"] + "/client-secret", "", 403},
 		{"service account with rights: given secret", "PUT", "/clients/" + n.client["robot"], `{"secret":"known"}`, 403},
@@ -387,5 +397,33 @@ func TestS118ThirdPartySecretsAreMasked(t *testing.T) {
 	}
 	if kept := string(r.Extra["smtpServer"]); !strings.Contains(kept, "opens-the-mail") {
 		t.Errorf("it keeps %s", kept)
+	}
+}
+
+// What another node has written before a request came in counts for its rights,
+// also within the second in which the cache does not look around.
+func TestS120RightsAreDecidedOnWhatIs(t *testing.T) {
+	o := store.Options{Path: filepath.Join(t.TempDir(), "latchkey.db")}
+	still := time.Now()
+	s := start(t, func(c *provider.Config) {
+		o.Seal, o.Now = c.Seal, func() time.Time { return still } // nobody looks around by the clock
+		c.Store = storetest.Place{Options: o}.Open(t, nil)
+		t.Cleanup(func() { _ = c.Store.Close() })
+	})
+	s.store = storetest.Place{Options: o}.Open(t, nil) // the other node
+	n, alice := s.office()
+	staff := "/groups/" + n.group["staff"] + "/role-mappings/realm"
+	if a := s.admin(alice, http.MethodGet, "office", "/roles", ""); a.status != http.StatusOK { // the roles are in the cache from then on
+		t.Fatal(a.status, a.body)
+	}
+	in, err := s.store.RealmByName(t.Context(), "office")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.store.SetComposites(t.Context(), in.ID, n.role["other"], []string{n.role["realm-admin"]}, nil); err != nil {
+		t.Fatal(err)
+	}
+	if a := s.admin(alice, http.MethodPost, "office", staff, `[{"id":"`+n.role["other"]+`"}]`); a.status != http.StatusForbidden {
+		t.Errorf("a role that has just got a right: %d %s", a.status, a.body)
 	}
 }

@@ -121,6 +121,12 @@ func (s *Store) lookAround(ctx context.Context) error {
 	if !s.cache.due(s.now()) {
 		return nil
 	}
+	return s.Refresh(ctx)
+}
+
+// Refresh drops what another process has written until now, for a decision that
+// must not rest on what is a second old.
+func (s *Store) Refresh(ctx context.Context) error {
 	type seen struct {
 		id      string
 		version int64
