@@ -243,13 +243,12 @@ func (s *Store) DeleteClient(ctx context.Context, realmID, id string) error {
 }
 
 func (s *Store) deleteClient(ctx context.Context, tx *sql.Tx, realmID, id string) error {
-	// Whoever is given one of the roles meanwhile waits for this lock, and finds no role.
-	roles, err := list(ctx, tx, scanText, "SELECT id FROM roles WHERE realm_id = $1 AND client_id = $2 ORDER BY id"+s.d.exclusive, realmID, id)
+	roles, err := list(ctx, tx, scanText, "SELECT id FROM roles WHERE realm_id = $1 AND client_id = $2 ORDER BY id", realmID, id)
 	if err != nil {
 		return err
 	}
 	for _, role := range roles {
-		if err := raiseHolders(ctx, tx, realmID, role); err != nil {
+		if err := s.raiseHolders(ctx, tx, realmID, role); err != nil {
 			return err
 		}
 	}

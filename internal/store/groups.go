@@ -145,15 +145,19 @@ func (s *Store) MoveGroup(ctx context.Context, realmID, id, parentID string) err
 		if len(loops) > 0 {
 			return ErrLoop
 		}
-		if err := raiseMembers(ctx, tx, realmID, id); err != nil {
+		if err := s.raiseMembers(ctx, tx, realmID, id); err != nil {
 			return err
 		}
 		return conflict(must(ctx, tx, ErrNotFound, "UPDATE realm_groups SET parent_id = $3, version = version + 1 WHERE realm_id = $1 AND id = $2", realmID, id, parentID), "group", id)
 	})
 }
 
-// raiseMembers raises the gates of everybody in a group or under it.
-func raiseMembers(ctx context.Context, tx *sql.Tx, realmID, groupID string) error {
+// raiseMembers raises the gates of everybody in a group or under it. Whoever joins
+// meanwhile is waited for and found, or waits until it is over.
+func (s *Store) raiseMembers(ctx context.Context, tx *sql.Tx, realmID, groupID string) error {
+	if _, err := list(ctx, tx, scanText, below+"SELECT id FROM realm_groups WHERE id IN (SELECT id FROM below) ORDER BY id"+s.d.exclusive, realmID, groupID); err != nil {
+		return err
+	}
 	_, err := exec(ctx, tx, below+`UPDATE users SET gate = gate + 1 WHERE realm_id = $1
 		AND id IN (SELECT m.user_id FROM memberships m JOIN below ON below.id = m.group_id)`, realmID, groupID)
 	return err
@@ -163,7 +167,7 @@ func raiseMembers(ctx context.Context, tx *sql.Tx, realmID, groupID string) erro
 // them: their gates are raised.
 func (s *Store) DeleteGroup(ctx context.Context, realmID, id string) error {
 	return s.change(ctx, realmID, func(tx *sql.Tx) error {
-		if err := raiseMembers(ctx, tx, realmID, id); err != nil {
+		if err := s.raiseMembers(ctx, tx, realmID, id); err != nil {
 			return err
 		}
 		return must(ctx, tx, ErrNotFound, below+"DELETE FROM realm_groups WHERE realm_id = $1 AND id IN (SELECT id FROM below)", realmID, id)
@@ -175,7 +179,7 @@ func (s *Store) DeleteGroup(ctx context.Context, realmID, id string) error {
 func (s *Store) SetGroupRoles(ctx context.Context, realmID, groupID string, add, remove []string) error {
 	return s.change(ctx, realmID, func(tx *sql.Tx) error {
 		if len(remove) > 0 {
-			if err := raiseMembers(ctx, tx, realmID, groupID); err != nil {
+			if err := s.raiseMembers(ctx, tx, realmID, groupID); err != nil {
 				return err
 			}
 		}

@@ -116,24 +116,29 @@ func (s *Store) UpdateRole(ctx context.Context, r *realm.Role) error {
 // a role that contained it: their gates are raised.
 func (s *Store) DeleteRole(ctx context.Context, realmID, id string) error {
 	return s.change(ctx, realmID, func(tx *sql.Tx) error {
-		// Whoever is given the role meanwhile waits for this lock, and finds no role.
-		if _, err := one(ctx, tx, scanInt, "SELECT 1 FROM roles WHERE realm_id = $1 AND id = $2"+s.d.exclusive, realmID, id); err != nil {
-			return err
-		}
-		if err := raiseHolders(ctx, tx, realmID, id); err != nil {
+		if err := s.raiseHolders(ctx, tx, realmID, id); err != nil {
 			return err
 		}
 		return must(ctx, tx, ErrNotFound, "DELETE FROM roles WHERE realm_id = $1 AND id = $2", realmID, id)
 	})
 }
 
-// raiseHolders raises the gates of everybody who has a role in any way.
-func raiseHolders(ctx context.Context, tx *sql.Tx, realmID, roleID string) error {
-	_, err := exec(ctx, tx, `WITH RECURSIVE above (id) AS (SELECT id FROM roles WHERE realm_id = $1 AND id = $2
-			UNION SELECT c.role_id FROM role_composites c JOIN above ON c.child_id = above.id),
-		giving (id) AS (SELECT gr.group_id FROM group_roles gr JOIN above ON gr.role_id = above.id
-			UNION SELECT g.id FROM realm_groups g JOIN giving ON g.parent_id = giving.id)
-		UPDATE users SET gate = gate + 1 WHERE realm_id = $1 AND (id IN (SELECT ur.user_id FROM user_roles ur JOIN above ON ur.role_id = above.id)
+// holding selects, of a role ($2) of a realm ($1), the roles that contain it
+// (above, itself included) and the groups that give one of them (giving).
+const holding = `WITH RECURSIVE above (id) AS (SELECT id FROM roles WHERE realm_id = $1 AND id = $2
+		UNION SELECT c.role_id FROM role_composites c JOIN above ON c.child_id = above.id),
+	giving (id) AS (SELECT gr.group_id FROM group_roles gr JOIN above ON gr.role_id = above.id
+		UNION SELECT g.id FROM realm_groups g JOIN giving ON g.parent_id = giving.id) `
+
+// raiseHolders raises the gates of everybody who has a role in any way. Whoever is
+// given it meanwhile is waited for and found, or waits until it is over.
+func (s *Store) raiseHolders(ctx context.Context, tx *sql.Tx, realmID, roleID string) error {
+	for _, rows := range []string{"SELECT id FROM roles WHERE id IN (SELECT id FROM above) ORDER BY id", "SELECT id FROM realm_groups WHERE id IN (SELECT id FROM giving) ORDER BY id"} {
+		if _, err := list(ctx, tx, scanText, holding+rows+s.d.exclusive, realmID, roleID); err != nil {
+			return err
+		}
+	}
+	_, err := exec(ctx, tx, holding+`UPDATE users SET gate = gate + 1 WHERE realm_id = $1 AND (id IN (SELECT ur.user_id FROM user_roles ur JOIN above ON ur.role_id = above.id)
 			OR id IN (SELECT m.user_id FROM memberships m JOIN giving ON m.group_id = giving.id))`, realmID, roleID)
 	return err
 }
@@ -147,7 +152,7 @@ const insertComposite = `INSERT INTO role_composites (role_id, child_id) SELECT 
 func (s *Store) SetComposites(ctx context.Context, realmID, roleID string, add, remove []string) error {
 	return s.change(ctx, realmID, func(tx *sql.Tx) error {
 		if len(remove) > 0 {
-			if err := raiseHolders(ctx, tx, realmID, roleID); err != nil {
+			if err := s.raiseHolders(ctx, tx, realmID, roleID); err != nil {
 				return err
 			}
 		}

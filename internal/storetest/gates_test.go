@@ -1,6 +1,7 @@
 package storetest_test
 
 import (
+	"context"
 	"database/sql"
 	"errors"
 	"strings"
@@ -121,5 +122,58 @@ func refusedBeside(t *testing.T, p storetest.Place, f *fixture, i issue, stateme
 	}
 	if err := <-done; !errors.Is(err, store.ErrGateMoved) {
 		t.Errorf("handed out: %v", err)
+	}
+}
+
+// Somebody is being given what a change takes away, and that is not committed yet:
+// the change waits, and raises that gate too. Lock: FOR UPDATE in raiseHolders and
+// raiseMembers.
+func TestI5WhoIsGivenWhatGoesIsNotMissed(t *testing.T) {
+	const joins, getsRole = "INSERT INTO memberships (user_id, group_id) VALUES ('u2', 'g1')", "INSERT INTO user_roles (user_id, role_id) VALUES ('u2', '%s')"
+	for _, c := range []struct {
+		name, meanwhile string
+		take            func(ctx context.Context, s *store.Store) error
+	}{
+		{"group deleted", joins, func(ctx context.Context, s *store.Store) error { return s.DeleteGroup(ctx, realmID, "g1") }},
+		{"group moved", joins, func(ctx context.Context, s *store.Store) error { return s.MoveGroup(ctx, realmID, "g1", "") }},
+		{"role taken from a group", joins, func(ctx context.Context, s *store.Store) error {
+			return s.SetGroupRoles(ctx, realmID, "g1", nil, []string{"r3"})
+		}},
+		{"role of a group deleted", joins, func(ctx context.Context, s *store.Store) error { return s.DeleteRole(ctx, realmID, "r3") }},
+		{"role deleted", strings.ReplaceAll(getsRole, "%s", "r1"), func(ctx context.Context, s *store.Store) error { return s.DeleteRole(ctx, realmID, "r1") }},
+		{"role taken out of a role", strings.ReplaceAll(getsRole, "%s", "r1"), func(ctx context.Context, s *store.Store) error {
+			return s.SetComposites(ctx, realmID, "r1", nil, []string{"r2"})
+		}},
+		{"contained role deleted", strings.ReplaceAll(getsRole, "%s", "r1"), func(ctx context.Context, s *store.Store) error { return s.DeleteRole(ctx, realmID, "r2") }},
+		{"client deleted with its roles", strings.ReplaceAll(getsRole, "%s", "r3"), func(ctx context.Context, s *store.Store) error { return s.DeleteClient(ctx, realmID, "c1") }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			onEachShared(t, func(t *testing.T, p storetest.Place) {
+				s := p.Open(t, nil)
+				fill(t, s)
+				if err := s.CreateUser(t.Context(), store.NewUser{User: &realm.User{ID: "u2", RealmID: realmID, Username: "bob", Enabled: true}}); err != nil {
+					t.Fatal(err)
+				}
+				before, err := s.UserByID(t.Context(), realmID, "u2")
+				if err != nil {
+					t.Fatal(err)
+				}
+				other := beside(t, p)
+				run(t, other, c.meanwhile)
+				done := make(chan error, 1)
+				go func() { done <- c.take(t.Context(), s) }()
+				select {
+				case err := <-done:
+					t.Fatalf("it did not wait: %v", err)
+				case <-time.After(50 * time.Millisecond):
+				}
+				if err := errors.Join(other.Commit(), <-done); err != nil {
+					t.Fatal(err)
+				}
+				if after, err := s.UserByID(t.Context(), realmID, "u2"); err != nil || after.Gate <= before.Gate {
+					t.Errorf("the gate is %d, as before, %v", after.Gate, err)
+				}
+			})
+		})
 	}
 }
