@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	ossignal "os/signal"
 	"syscall"
 	"testing"
 	"time"
@@ -17,6 +18,11 @@ import (
 // However the demo ends, it leaves no file, no process and no port behind.
 func TestTheDemoLeavesNothing(t *testing.T) {
 	latchkey := builtLatchkey(t)
+	// A run that was started so that it outlives its terminal (nohup) hands that on: a
+	// signal that is handled here is as it should be there.
+	hangups := make(chan os.Signal, 1)
+	ossignal.Notify(hangups, syscall.SIGHUP)
+	t.Cleanup(func() { ossignal.Stop(hangups) })
 	line := func(stdout io.ReadCloser, _ *exec.Cmd) error {
 		_, err := bufio.NewReader(stdout).ReadString('\n')
 		return err
