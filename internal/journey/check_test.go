@@ -3,14 +3,19 @@ package journey_test
 import (
 	"context"
 	"errors"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/latchkey-id/latchkey/internal/audit"
 	"github.com/latchkey-id/latchkey/internal/journey"
 	"github.com/latchkey-id/latchkey/internal/oauth"
 	"github.com/latchkey-id/latchkey/internal/password"
 	"github.com/latchkey-id/latchkey/internal/realm"
+	"github.com/latchkey-id/latchkey/internal/session"
 	"github.com/latchkey-id/latchkey/internal/store"
 	"github.com/latchkey-id/latchkey/internal/storetest"
 )
@@ -27,9 +32,10 @@ func house(t *testing.T) (*journey.Journey, *realm.Realm) {
 		t.Fatal(err)
 	}
 	s := storetest.At(t, "memory").Open(t, nil)
-	in := &realm.Realm{ID: "r1", Name: "r", Enabled: true, BruteForce: realm.BruteForce{Protected: true, FailureFactor: 3, WaitIncrement: 600, MaxFailureWait: 900, MaxDeltaTime: 3600}}
-	err = s.CreateRealm(t.Context(), &store.Aggregate{Realm: in, Users: []store.NewUser{{User: &realm.User{ID: "u1", RealmID: "r1", Username: "alice", Enabled: true},
-		Credentials: []realm.Credential{{ID: "p1", UserID: "u1", Type: "password", Data: h.Data, Secret: h.Secret}}}}})
+	in := &realm.Realm{ID: "r1", Name: "r", Enabled: true, Lifespans: realm.Lifespans{SSOSessionIdle: 1800, SSOSessionMax: 36000}, BruteForce: realm.BruteForce{Protected: true, FailureFactor: 3, WaitIncrement: 600, MaxFailureWait: 900, MaxDeltaTime: 3600}}
+	err = s.CreateRealm(t.Context(), &store.Aggregate{Realm: in, Clients: []store.NewClient{{Client: &realm.Client{ID: "c1", RealmID: "r1", ClientID: "app"}}},
+		Users: []store.NewUser{{User: &realm.User{ID: "u1", RealmID: "r1", Username: "alice", Email: "alice@example.com", FirstName: "A", LastName: "B", Enabled: true},
+			Credentials: []realm.Credential{{ID: "p1", UserID: "u1", Type: "password", Data: h.Data, Secret: h.Secret}}}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,5 +104,58 @@ func TestWrongPasswordsLock(t *testing.T) {
 	}
 	if _, err := j.Check(t.Context(), in, "alice", "right"); oauth.ReasonOf(err) != oauth.AccountLocked {
 		t.Errorf("the limit is passed: %v", err)
+	}
+}
+
+// A session that ends between being read and being used is none: prompt=none gets
+// its error (OpenID Connect Core 1.0, 3.1.2.1: "MUST NOT display any authentication
+// ... user interface pages"), anybody else the login page.
+func TestSingleSignOnBesideALogout(t *testing.T) {
+	for _, c := range []struct {
+		name, prompt, want string
+		sentTwice          bool
+		life               time.Duration
+	}{
+		{"without a page", "none", string(oauth.LoginRequired), false, time.Minute},
+		{"with a page", "", "page", false, time.Minute},
+		{"the session lives, the other of two requests was first", "", string(oauth.AuthenticationExpired), true, time.Minute},
+		{"the login expired since it was read", "", string(oauth.RequestUnknown), true, time.Nanosecond},
+	} {
+		j, in := house(t)
+		ctx, now, got := t.Context(), time.Now(), ""
+		j.Audit = &audit.Log{Logger: slog.New(slog.DiscardHandler), Now: time.Now}
+		j.Show = func(http.ResponseWriter, *http.Request, *journey.Visit, journey.Prompt) error {
+			got = "page"
+			return nil
+		}
+		j.Respond = func(_ http.ResponseWriter, _ *http.Request, _ *journey.Visit, o journey.Outcome) error {
+			got = string(oauth.ReasonOf(o.Err))
+			return nil
+		}
+		u, err := j.Store.UserByID(ctx, in.ID, "u1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		v := &journey.Visit{Realm: in, User: u, Browser: session.NewValue(), Client: &realm.Client{ID: "c1", ClientID: "app", RealmID: in.ID, Enabled: true, StandardFlow: true},
+			Session: &realm.Session{ID: "s1", RealmID: in.ID, UserID: u.ID, TokenHash: []byte("t"), StartedAt: now, LastSeenAt: now, AuthTime: now}}
+		v.Request = &realm.AuthRequest{ID: "a1", RealmID: in.ID, ClientID: "c1", State: realm.RequestOpen, BrowserHash: v.Browser.Hash, CreatedAt: now, ExpiresAt: now.Add(c.life),
+			Params: realm.AuthParams{Prompt: c.prompt, Scope: "openid"}}
+		if err := j.Store.CreateAuthRequest(ctx, v.Request); err != nil {
+			t.Fatal(err)
+		}
+		if c.sentTwice {
+			err := errors.Join(j.Store.CreateSession(ctx, *v.Session, realm.ClientSession{SessionID: "s1", ClientID: "c1", RealmID: in.ID, StartedAt: now}, store.Gates{RealmID: in.ID, UserID: u.ID, UserGate: u.Gate}),
+				j.Store.DenyAuthRequest(ctx, in.ID, v.Request.ID, v.Browser.Hash))
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		err = j.Resume(httptest.NewRecorder(), httptest.NewRequestWithContext(ctx, http.MethodGet, "/", nil), v)
+		if _, refused := errors.AsType[*oauth.Error](err); refused {
+			got, err = string(oauth.ReasonOf(err)), nil
+		}
+		if err != nil || got != c.want {
+			t.Errorf("%s: %q, %v", c.name, got, err)
+		}
 	}
 }

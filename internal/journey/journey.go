@@ -226,7 +226,10 @@ func (j *Journey) do(w http.ResponseWriter, r *http.Request, v *Visit, step flow
 		err := j.reuse(r.Context(), v)
 		if errors.Is(err, store.ErrGateMoved) { // logged out, or changed, since it was read
 			v.Session, v.User = nil, nil
-			return j.Show(w, r, v, j.prompt(v, flow.Step{Kind: flow.Login}))
+			return j.Resume(w, r, v) // flow knows whether a page may be shown
+		}
+		if errors.Is(err, store.ErrUsed) {
+			return j.reload(w, r, v)
 		}
 		if err != nil {
 			return err

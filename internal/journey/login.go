@@ -241,7 +241,7 @@ func (j *Journey) enter(w http.ResponseWriter, r *http.Request, v *Visit) error 
 	if same { // proved once more: the session goes on, its cookie is new (S-42)
 		s.ID, s.StartedAt, s.RememberMe = before.ID, before.StartedAt, before.RememberMe
 	}
-	err := j.Store.Authenticate(ctx, store.Authentication{RequestID: v.Request.ID, BrowserHash: v.Browser.Hash, NewBrowserHash: browser.Hash, Session: s, Existing: same,
+	err := j.Store.Authenticate(ctx, store.Authentication{RequestID: v.Request.ID, BrowserHash: v.Browser.Hash, NewBrowserHash: browser.Hash, Session: s, Existing: same, Proved: same,
 		From: v.Request.State, Gates: store.Gates{RealmID: v.Realm.ID, UserID: v.User.ID, UserGate: v.User.Gate}})
 	if errors.Is(err, store.ErrUsed) {
 		return j.reload(w, r, v)
@@ -261,9 +261,13 @@ func (j *Journey) enter(w http.ResponseWriter, r *http.Request, v *Visit) error 
 	return j.issue(w, r, v)
 }
 
-// reload answers a form that was sent twice at once: the other one won.
+// reload answers a form that was sent twice at once: the other one won, or the
+// login has expired meanwhile.
 func (j *Journey) reload(w http.ResponseWriter, r *http.Request, v *Visit) error {
 	req, err := j.Store.AuthRequest(r.Context(), v.Realm.ID, v.Request.ID)
+	if errors.Is(err, store.ErrNotFound) {
+		return oauth.RefuseBecause(oauth.RequestUnknown, err)
+	}
 	if err != nil {
 		return err
 	}

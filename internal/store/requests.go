@@ -112,6 +112,7 @@ type Authentication struct {
 	NewBrowserHash []byte             // the value rotates at a login (S-79); the same for single sign-on
 	Session        realm.Session      // made in the same transaction
 	Existing       bool               // the session is there already: single sign-on, or the same user again
+	Proved         bool               // of an existing session: the user proved themselves again, and its cookie is new
 	From           realm.RequestState // open, or acting when required actions came between; "" is open
 	Gates          Gates
 }
@@ -143,7 +144,11 @@ func (s *Store) Authenticate(ctx context.Context, a Authentication) error {
 		if err := rebind(ctx, tx, a.Gates.RealmID, a.BrowserHash, a.NewBrowserHash); err != nil {
 			return err
 		}
-		if a.Existing {
+		switch {
+		case a.Existing && !a.Proved: // a proof in another tab meanwhile has made the cookie worthless that this one came with
+			return must(ctx, tx, ErrGateMoved, "UPDATE sessions SET last_seen_at = $1 WHERE realm_id = $2 AND id = $3 AND ended_at = 0 AND token_hash = $4",
+				now, a.Gates.RealmID, a.Session.ID, a.Session.TokenHash)
+		case a.Existing:
 			return must(ctx, tx, ErrGateMoved, `UPDATE sessions SET last_seen_at = $1, auth_time = $2, methods = $3, token_hash = $4
 				WHERE realm_id = $5 AND id = $6 AND ended_at = 0`, now, millis(a.Session.AuthTime), strings.Join(a.Session.Methods, " "), a.Session.TokenHash, a.Gates.RealmID, a.Session.ID)
 		}

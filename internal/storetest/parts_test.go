@@ -19,7 +19,7 @@ func (f *fixture) again(t testing.TB, session string) []byte {
 	browser, hash := []byte(id+"-browser"), []byte(id+"-code")
 	if err := errors.Join(
 		f.s.CreateAuthRequest(ctx, &realm.AuthRequest{ID: id, RealmID: realmID, ClientID: "c1", BrowserHash: browser, CreatedAt: now, ExpiresAt: now.Add(time.Minute)}),
-		f.s.Authenticate(ctx, store.Authentication{RequestID: id, BrowserHash: browser, NewBrowserHash: browser, Existing: true,
+		f.s.Authenticate(ctx, store.Authentication{RequestID: id, BrowserHash: browser, NewBrowserHash: browser, Existing: true, Proved: true,
 			Session: realm.Session{ID: session, UserID: "u1", AuthTime: now, TokenHash: []byte(id)}, Gates: store.Gates{RealmID: realmID, UserID: "u1", UserGate: f.user.Gate}}),
 		f.s.FinishAuthRequest(ctx, store.Issued{RequestID: id, BrowserHash: browser, Gates: f.gates(session),
 			Code: realm.Code{Hash: hash, RealmID: realmID, ClientID: "c1", UserID: "u1", SessionID: session, ExpiresAt: now.Add(time.Minute)}}),
@@ -144,6 +144,37 @@ func TestARehashNeverBringsAPasswordBack(t *testing.T) {
 		f.reload(t)
 		if err := s.RehashPassword(ctx, realmID, f.user.Gate, was, was.Data, "old"); !errors.Is(err, store.ErrGateMoved) {
 			t.Errorf("over a password that was taken away: %v", err)
+		}
+	})
+}
+
+// S-42: a proof gives the session another cookie. Single sign-on that read it before
+// does not bring the old one back, nor the old time of the proof.
+func TestSingleSignOnBringsNoCookieBack(t *testing.T) {
+	onEachEngine(t, func(t *testing.T, s *store.Store) {
+		ctx, f := t.Context(), fill(t, s)
+		id := f.session(t)
+		f.again(t, id)
+		read, err := s.Session(ctx, realmID, id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		signOn := func(request string, n realm.Session) error {
+			browser := []byte(request)
+			return errors.Join(
+				s.CreateAuthRequest(ctx, &realm.AuthRequest{ID: request, RealmID: realmID, ClientID: "c1", BrowserHash: browser, CreatedAt: time.Now(), ExpiresAt: time.Now().Add(time.Minute)}),
+				s.Authenticate(ctx, store.Authentication{RequestID: request, BrowserHash: browser, NewBrowserHash: browser, Existing: true, Session: n,
+					Gates: store.Gates{RealmID: realmID, UserID: "u1", UserGate: f.user.Gate}}))
+		}
+		if err := signOn("with the cookie", *read); err != nil {
+			t.Errorf("with the session's cookie: %v", err)
+		}
+		f.again(t, id) // the proof in another tab
+		if err := signOn("with the old cookie", *read); !errors.Is(err, store.ErrGateMoved) {
+			t.Errorf("with the cookie of before the proof: %v", err)
+		}
+		if _, err := s.SessionByToken(ctx, realmID, read.TokenHash); !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("the old cookie: %v", err)
 		}
 	})
 }
