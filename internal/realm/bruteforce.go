@@ -24,17 +24,28 @@ func (b BruteForce) Count(f FailedLogins, now time.Time) FailedLogins {
 	return f
 }
 
-// Return takes a try back that Count made after of before. What others counted since
-// stays; a lock that the try itself set goes with it.
-func (f FailedLogins) Return(before, after FailedLogins) FailedLogins {
+// Return takes a try back out of f that Count made after of before. What others
+// counted since stays; a lock stays as long as what is left of the count asks for.
+func (b BruteForce) Return(f, before, after FailedLogins) FailedLogins {
 	if f.Count == after.Count && f.LastAt.Equal(after.LastAt) && f.LockedUntil.Equal(after.LockedUntil) {
 		return before
 	}
+	counted := b.locked(f.Count) > 0 && f.LockedUntil.Equal(f.LastAt.Add(b.locked(f.Count)))
 	f.Count = max(f.Count-1, 0)
-	if !after.LockedUntil.Equal(before.LockedUntil) && f.LockedUntil.Equal(after.LockedUntil) {
-		f.LockedUntil, f.Lockouts = before.LockedUntil, max(f.Lockouts-1, before.Lockouts)
+	switch wait := b.locked(f.Count); {
+	case counted && wait > 0:
+		f.LockedUntil = f.LastAt.Add(wait)
+	case counted:
+		f.LockedUntil, f.Lockouts = time.Time{}, max(f.Lockouts-1, 0)
+	case !after.LockedUntil.Equal(before.LockedUntil) && f.LockedUntil.Equal(after.LockedUntil): // the try itself was too quick
+		f.LockedUntil = before.LockedUntil
 	}
 	return f
+}
+
+// locked is how long the count alone locks.
+func (b BruteForce) locked(count int) time.Duration {
+	return min(b.wait(count), Seconds(b.MaxFailureWait))
 }
 
 func (b BruteForce) wait(count int) time.Duration {

@@ -47,11 +47,12 @@ func TestBruteForceCount(t *testing.T) {
 
 func TestATryIsTakenBack(t *testing.T) {
 	now := time.Unix(1_800_000_000, 0)
-	b := realm.BruteForce{FailureFactor: 3, WaitIncrement: 60, MaxFailureWait: 150, MaxDeltaTime: 3600}
+	b := realm.BruteForce{FailureFactor: 3, WaitIncrement: 60, MaxFailureWait: 150, MaxDeltaTime: 3600, MinimumQuickLoginWait: 30, QuickLoginCheckMillis: 1000}
 	none := realm.FailedLogins{}
 	one := b.Count(none, now)
 	two := b.Count(one, now.Add(time.Second))
 	three := b.Count(two, now.Add(2*time.Second))
+	tooQuick := b.Count(one, now.Add(time.Millisecond))
 	for _, c := range []struct {
 		name             string
 		now, was, became realm.FailedLogins
@@ -61,11 +62,14 @@ func TestATryIsTakenBack(t *testing.T) {
 		{"the only one", one, none, one, 0, 0, false},
 		{"another one came", two, none, one, 1, 0, false},
 		{"the one that locked", three, two, three, 2, 0, false},
-		{"the one that locked, after another was taken back", three.Return(none, one), two, three, 1, 0, false},
-		{"the one before the one that locked", three, one, two, 2, 1, true},
+		{"the one that locked, after another was taken back", b.Return(three, none, one), two, three, 1, 0, false},
+		{"the one before the one that locked: two are no three", three, one, two, 2, 0, false},
+		{"one of four wrong ones: three still lock", b.Count(three, now.Add(2*time.Minute)), one, two, 3, 2, true},
+		{"one before another that was too quick", tooQuick, none, one, 1, 0, true},
+		{"the one that was too quick, after another was taken back", b.Return(tooQuick, none, one), one, tooQuick, 0, 0, false},
 		{"cleared meanwhile", none, none, one, 0, 0, false},
 	} {
-		got := c.now.Return(c.was, c.became)
+		got := b.Return(c.now, c.was, c.became)
 		if got.Count != c.count || got.Lockouts != c.lockouts || got.LockedUntil.IsZero() == c.locked {
 			t.Errorf("%s: %+v", c.name, got)
 		}

@@ -33,6 +33,7 @@ func (s *Store) FailedLogins(ctx context.Context, realmID, userID string) (realm
 type LoginTry struct {
 	Locked bool // the account is locked: this try is over already
 
+	rules         realm.BruteForce
 	before, after realm.FailedLogins
 }
 
@@ -50,7 +51,7 @@ func (s *Store) CountLoginAttempt(ctx context.Context, realmID, userID, ip strin
 		if t = (LoginTry{Locked: now.Before(f.LockedUntil)}); t.Locked {
 			return s.countNobody(ctx, tx, realmID, userID)
 		}
-		t.before, t.after = f, b.Count(f, now)
+		t.rules, t.before, t.after = b, f, b.Count(f, now)
 		t.after.LastIP = ip
 		return writeFailures(ctx, tx, realmID, userID, t.after)
 	})
@@ -58,7 +59,7 @@ func (s *Store) CountLoginAttempt(ctx context.Context, realmID, userID, ip strin
 }
 
 // ReturnLoginAttempt takes a try back whose password was never looked at, so that a
-// flood of them locks nobody out. It costs what CountNobody costs.
+// flood of them locks nobody out, not even beside one wrong password. It costs what CountNobody costs.
 func (s *Store) ReturnLoginAttempt(ctx context.Context, realmID, userID string, t LoginTry) error {
 	return s.tx(ctx, func(tx *sql.Tx) error {
 		if t.Locked {
@@ -68,7 +69,7 @@ func (s *Store) ReturnLoginAttempt(ctx context.Context, realmID, userID string, 
 		if err != nil {
 			return err
 		}
-		return writeFailures(ctx, tx, realmID, userID, f.Return(t.before, t.after))
+		return writeFailures(ctx, tx, realmID, userID, t.rules.Return(f, t.before, t.after))
 	})
 }
 
