@@ -85,7 +85,11 @@ func (c *call) sentRoles() ([]rep.Role, error) {
 	return sent, nil
 }
 
+// roleUsers and roleGroups are for who may see the role and the people.
 func (a *API) roleUsers(c *call) error {
+	if !c.can("view-users", "manage-users") {
+		return errForbidden
+	}
 	r, _, err := a.role(c)
 	if err != nil {
 		return err
@@ -115,6 +119,9 @@ func (c *call) users(found []*realm.User, access map[string]bool) error {
 }
 
 func (a *API) roleGroups(c *call) error {
+	if !c.can("view-users", "manage-users") {
+		return errForbidden
+	}
 	r, _, err := a.role(c)
 	if err != nil {
 		return err

@@ -25,7 +25,7 @@ func groupRoutes() []route {
 		{http.MethodGet, "realms/{realm}/groups/{group}", view, (*API).showGroup},
 		{http.MethodPut, "realms/{realm}/groups/{group}", edit, (*API).updateGroup},
 		{http.MethodDelete, "realms/{realm}/groups/{group}", edit, (*API).deleteGroup},
-		{http.MethodGet, "realms/{realm}/groups/{group}/children", query, (*API).listChildren},
+		{http.MethodGet, "realms/{realm}/groups/{group}/children", view, (*API).listChildren},
 		{http.MethodPost, "realms/{realm}/groups/{group}/children", edit, (*API).createGroup},
 		{http.MethodGet, "realms/{realm}/groups/{group}/members", view, (*API).listMembers},
 		{http.MethodGet, "realms/{realm}/group-by-path/{path...}", view, (*API).showGroupByPath},

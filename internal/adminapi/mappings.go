@@ -229,9 +229,17 @@ func (a *API) effectiveMappings(c *call) error {
 	return a.answerMappings(c, func(m *mapped, r *realm.Role) (bool, error) { return m.effective[r.ID], nil })
 }
 
-// availableMappings are the roles that could be added, by this caller.
+// availableMappings are the roles that could be added, by this caller: none for who
+// may only look.
 func (a *API) availableMappings(c *call) error {
+	edit := "manage-clients"
+	if c.path["user"] != "" || c.path["group"] != "" {
+		edit = "manage-users"
+	}
 	return a.answerMappings(c, func(m *mapped, r *realm.Role) (bool, error) {
+		if !c.can(edit) {
+			return false, nil
+		}
 		err := a.within(c, m.table, []string{r.ID})
 		if errors.Is(err, errForbidden) {
 			return false, nil

@@ -30,7 +30,7 @@ func (a *API) listRealms(c *call) error {
 		if !c.sees(r.Name) {
 			continue
 		}
-		raw, err := a.encodeRealm(c, r)
+		raw, err := a.listedRealm(c, r)
 		if err != nil {
 			return err
 		}
@@ -40,6 +40,15 @@ func (a *API) listRealms(c *call) error {
 		return errForbidden
 	}
 	return c.json(out)
+}
+
+// listedRealm is the name alone for who administers something else in the realm:
+// its settings are for those who may view them.
+func (a *API) listedRealm(c *call, r *realm.Realm) (json.RawMessage, error) {
+	if !c.canIn(r.Name, "view-realm", "manage-realm") {
+		return json.Marshal(map[string]string{"realm": r.Name})
+	}
+	return a.encodeRealm(c, r)
 }
 
 func (a *API) encodeRealm(c *call, r *realm.Realm) (json.RawMessage, error) {

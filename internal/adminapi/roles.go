@@ -14,14 +14,14 @@ import (
 // roleRoutes are the same for roles of the realm, of a client, and by id.
 func roleRoutes() []route {
 	out := []route{
-		{http.MethodGet, "realms/{realm}/roles", []string{"view-realm", "manage-realm", "query-users", "view-users"}, (*API).listRoles},
+		{http.MethodGet, "realms/{realm}/roles", []string{"view-realm", "manage-realm"}, (*API).listRoles},
 		{http.MethodGet, "realms/{realm}/clients/{client}/roles", []string{"view-clients", "manage-clients"}, (*API).listRoles},
 	}
 	for _, place := range []struct {
 		prefix     string
 		view, edit []string
 	}{
-		{"realms/{realm}/roles", []string{"view-realm", "manage-realm", "view-users"}, []string{"manage-realm"}},
+		{"realms/{realm}/roles", []string{"view-realm", "manage-realm"}, []string{"manage-realm"}},
 		{"realms/{realm}/clients/{client}/roles", []string{"view-clients", "manage-clients"}, []string{"manage-clients"}},
 		{"realms/{realm}/roles-by-id", []string{"view-realm", "manage-realm", "view-clients", "manage-clients"}, []string{"manage-realm", "manage-clients"}},
 	} {
@@ -29,8 +29,8 @@ func roleRoutes() []route {
 		if !strings.HasSuffix(place.prefix, "by-id") {
 			out = append(out,
 				route{http.MethodPost, place.prefix, place.edit, (*API).createRole},
-				route{http.MethodGet, one + "/users", []string{"view-users", "manage-users"}, (*API).roleUsers},
-				route{http.MethodGet, one + "/groups", []string{"view-users", "manage-users"}, (*API).roleGroups})
+				route{http.MethodGet, one + "/users", place.view, (*API).roleUsers},
+				route{http.MethodGet, one + "/groups", place.view, (*API).roleGroups})
 		}
 		out = append(out,
 			route{http.MethodGet, one, place.view, (*API).showRole},

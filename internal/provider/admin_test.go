@@ -427,3 +427,55 @@ func TestS120RightsAreDecidedOnWhatIs(t *testing.T) {
 		t.Errorf("a role that has just got a right: %d %s", a.status, a.body)
 	}
 }
+
+// A right to ask is none to see (Keycloak 26.7.4 answers the same): lists hold what
+// another right shows, and a realm's settings are for those who may view them.
+func TestS120LittleRightsSeeLittle(t *testing.T) {
+	s := start(t, nil)
+	users := []string{}
+	for _, right := range []string{"query-users", "query-clients", "query-groups", "view-users", "manage-users", "view-realm", "view-clients"} {
+		users = append(users, `{"username":"`+right+`","enabled":true,"email":"`+right+`@example.com","firstName":"A","lastName":"L",
+			"credentials":[{"type":"password","value":"`+alicesPass+`"}],"clientRoles":{"realm-management":["`+right+`"]}}`)
+	}
+	doc := `{"realm":"little","enabled":true,"displayName":"its settings","groups":[{"name":"g","subGroups":[{"name":"below"}]}],"roles":{"realm":[{"name":"harmless"}]},
+		"clients":[{"clientId":"app","secret":"` + appSecret + `","directAccessGrantsEnabled":true}],"users":[` + strings.Join(users, ",") + `]}`
+	if _, err := s.manage.CreateRealm(t.Context(), []byte(doc), false); err != nil {
+		t.Fatal(err)
+	}
+	n := s.names("little")
+	for _, c := range []struct {
+		right, path string
+		want        int
+		sees        bool
+	}{
+		{"query-users", "/users", 200, false},
+		{"query-users", "/roles", 403, false},
+		{"query-clients", "/clients", 200, false},
+		{"query-groups", "/groups", 200, false},
+		{"query-groups", "/groups/" + n.group["g"] + "/children", 403, false},
+		{"view-users", "/users", 200, true},
+		{"view-users", "/groups", 200, true},
+		{"view-users", "/roles", 403, false},
+		{"view-users", "/roles/harmless", 403, false},
+		{"view-users", "/roles/harmless/users", 403, false},
+		{"manage-users", "/roles/harmless/groups", 403, false},
+		{"view-realm", "/roles/harmless/users", 403, false},
+		{"view-realm", "/roles", 200, true},
+		{"view-users", "/users/" + n.user["view-users"] + "/role-mappings/realm/available", 200, false},
+		{"manage-users", "/users/" + n.user["view-users"] + "/role-mappings/realm/available", 200, true},
+		{"view-clients", "/clients", 200, true},
+	} {
+		t.Run(c.right+" "+c.path, func(t *testing.T) {
+			a := s.admin(s.bearer("little", c.right), http.MethodGet, "little", c.path, "")
+			if a.status != c.want || (a.status == http.StatusOK && (strings.TrimSpace(a.body) != "[]") != c.sees) {
+				t.Errorf("got %d %s, want %d and something: %v", a.status, a.body, c.want, c.sees)
+			}
+		})
+	}
+	for right, sees := range map[string]bool{"query-users": false, "manage-users": false, "view-clients": false, "view-realm": true} {
+		a := s.adminAt(s.bearer("little", right), http.MethodGet, "realms", "")
+		if a.status != http.StatusOK || strings.Contains(a.body, "its settings") != sees || !strings.Contains(a.body, `"realm":"little"`) {
+			t.Errorf("%s: the list of realms is %d %s", right, a.status, a.body)
+		}
+	}
+}
