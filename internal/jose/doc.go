@@ -1,5 +1,6 @@
 // Package jose signs and verifies tokens, and is the only one that speaks to
-// the JOSE library.
+// the JOSE library, which reads and writes keys as JWKs here. The signatures are
+// the standard library's own; tests compare them with the JOSE library's.
 //
 // A verification takes the allowed algorithms, the expected types and the
 // expected issuer as arguments; there is no default that leaves one out

@@ -1,7 +1,6 @@
 package jose
 
 import (
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -18,6 +17,7 @@ var (
 	errParts     = errors.New("three parts between dots are needed")
 	errSize      = errors.New("too long")
 	errDuplicate = errors.New("a member stands twice")
+	errLineEnd   = errors.New("a line end")
 	errDeep      = errors.New("nested too deeply, or too many values")
 )
 
@@ -66,9 +66,9 @@ func text(v any) string {
 }
 
 func decodeObject(part string) (map[string]any, error) {
-	b, err := base64.RawURLEncoding.Strict().DecodeString(part)
-	if err != nil || strings.ContainsAny(part, "\r\n") {
-		return nil, &CheckError{Check: "form", Err: fmt.Errorf("not base64url: %w", err)}
+	b, err := decodePart(part)
+	if err != nil {
+		return nil, err
 	}
 	return parseClaims(b)
 }

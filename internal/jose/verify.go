@@ -8,8 +8,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	gojose "github.com/go-jose/go-jose/v4"
 )
 
 // MaxToken is the longest token that is looked at, in bytes (S-54).
@@ -102,27 +100,6 @@ func Verify(token string, keys *Set, want Expected) (*Token, error) {
 		}
 	}
 	return t, nil
-}
-
-func verifySignature(token string, keys *Set, h Header) ([]byte, error) {
-	candidates := keys.Lookup(h.KeyID, h.Algorithm)
-	if len(candidates) == 0 {
-		return nil, &CheckError{Check: "key", Claim: "kid", Got: h.KeyID, Err: ErrUnknownKey}
-	}
-	signed, err := gojose.ParseSignedCompact(token, []gojose.SignatureAlgorithm{gojose.SignatureAlgorithm(h.Algorithm)})
-	if err != nil {
-		return nil, &CheckError{Check: "form", Err: err}
-	}
-	for _, k := range candidates {
-		var with any = k.Public
-		if k.Secret != nil {
-			with = k.Secret
-		}
-		if payload, err := signed.Verify(with); err == nil {
-			return payload, nil
-		}
-	}
-	return nil, &CheckError{Check: "signature", Claim: "kid", Got: h.KeyID}
 }
 
 func checkType(t *Token, want Expected) error {
