@@ -30,15 +30,14 @@ type dialect struct {
 	exclusive  string // the row is about to go; foreign keys to it wait
 	skipLocked string // the row is this transaction's; rows of others are passed over
 
-	brief  func(ctx context.Context) context.Context // for a read by keys
-	lock   func(ctx context.Context, tx *sql.Tx, kind, key string) error
-	notify func(ctx context.Context, tx *sql.Tx, realmID string) error
+	watched bool // a read by keys may wait, see byKeys
+	lock    func(ctx context.Context, tx *sql.Tx, kind, key string) error
+	notify  func(ctx context.Context, tx *sql.Tx, realmID string) error
 }
 
 func sqliteDialect() dialect {
 	return dialect{
 		engine: "sqlite",
-		brief:  context.WithoutCancel,                                               // it is over before anybody could give up, and watching for that costs as much as the read
 		lock:   func(context.Context, *sql.Tx, string, string) error { return nil }, // BEGIN IMMEDIATE: there is one writer
 		notify: func(context.Context, *sql.Tx, string) error { return nil },         // the look once a second is enough
 	}
@@ -49,8 +48,7 @@ const channel = "latchkey_realms"
 
 func postgresDialect() dialect {
 	return dialect{
-		brief:  func(ctx context.Context) context.Context { return ctx },
-		engine: "postgres", isolation: sql.LevelReadCommitted, snapshot: sql.LevelRepeatableRead, share: " FOR SHARE", update: " FOR NO KEY UPDATE", exclusive: " FOR UPDATE", skipLocked: " FOR UPDATE SKIP LOCKED",
+		engine: "postgres", watched: true, isolation: sql.LevelReadCommitted, snapshot: sql.LevelRepeatableRead, share: " FOR SHARE", update: " FOR NO KEY UPDATE", exclusive: " FOR UPDATE", skipLocked: " FOR UPDATE SKIP LOCKED",
 		lock: func(ctx context.Context, tx *sql.Tx, kind, key string) error {
 			_, err := exec(ctx, tx, "SELECT pg_advisory_xact_lock($1)", lockNumber(kind, key))
 			return err

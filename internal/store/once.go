@@ -21,7 +21,7 @@ func (s *Store) RevokeToken(ctx context.Context, realmID, jti string, expires ti
 
 // TokenRevoked reports whether RevokeToken was called for it.
 func (s *Store) TokenRevoked(ctx context.Context, realmID, jti string) (bool, error) {
-	n, err := one(s.d.brief(ctx), s.read, scanInt,
+	n, err := byKeys(ctx, s, scanInt,
 		"SELECT count(*) FROM used_once WHERE realm_id = $1 AND kind = $2 AND value = $3", realmID, revokedToken, jti)
 	return n > 0, err
 }

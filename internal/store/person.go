@@ -73,8 +73,7 @@ func split(joined string) []string {
 }
 
 func (s *Store) onePerson(ctx context.Context, where string, args ...any) (*Person, error) {
-	ctx = s.d.brief(ctx)
-	r, err := one(ctx, s.read, func(row scanner) (*personRow, error) { r := &personRow{}; return r, row.Scan(r.into()...) },
+	r, err := byKeys(ctx, s, func(row scanner) (*personRow, error) { r := &personRow{}; return r, row.Scan(r.into()...) },
 		"SELECT "+personColumns+" FROM users u WHERE "+where, append([]any{between}, args...)...)
 	if err != nil {
 		return nil, err
@@ -105,10 +104,9 @@ type Presence struct {
 // the session, or ErrNotFound, the client's part in it (UUID) and the token's jti,
 // "" for none.
 func (s *Store) Presence(ctx context.Context, realmID, sessionID, clientID, jti string) (*Presence, error) {
-	ctx = s.d.brief(ctx)
 	var out Presence
 	var part int64
-	r, err := one(ctx, s.read, func(row scanner) (*personRow, error) {
+	r, err := byKeys(ctx, s, func(row scanner) (*personRow, error) {
 		r := &personRow{}
 		var err error
 		out.Session, err = scanSession(rest{row, append(r.into(), &part, &out.Revoked)})

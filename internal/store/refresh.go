@@ -53,7 +53,7 @@ func scanFamily(row scanner) (*realm.RefreshFamily, error) {
 
 // RefreshFamily gives a family, a revoked one too: RevokedAt says so.
 func (s *Store) RefreshFamily(ctx context.Context, realmID, id string) (*realm.RefreshFamily, error) {
-	return one(s.d.brief(ctx), s.read, scanFamily, selectFamily, realmID, id)
+	return byKeys(ctx, s, scanFamily, selectFamily, realmID, id)
 }
 
 // Rotate says how RotateRefresh decides.

@@ -276,6 +276,28 @@ func one[T any](ctx context.Context, q queryer, scan func(scanner) (T, error), q
 	return v, wrap(err)
 }
 
+// byKeys is one for a read by keys. SQLite is done with it before anybody could
+// give up, and two goroutines that watch for that cost as much as the read: there
+// only the wait for a connection is bounded, and for a lock, by busy_timeout.
+func byKeys[T any](ctx context.Context, s *Store, scan func(scanner) (T, error), query string, args ...any) (T, error) {
+	if s.d.watched {
+		return one(ctx, s.read, scan, query, args...)
+	}
+	var zero T
+	if err := checkText(args); err != nil {
+		return zero, err
+	}
+	waiting, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	c, err := s.read.Conn(waiting)
+	if err != nil {
+		return zero, wrap(err)
+	}
+	defer c.Close()
+	v, err := scan(c.QueryRowContext(context.WithoutCancel(ctx), query, args...))
+	return v, wrap(err)
+}
+
 type scanner interface{ Scan(dest ...any) error }
 
 func scanInt(r scanner) (n int, err error) { err = r.Scan(&n); return }
