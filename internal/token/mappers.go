@@ -147,7 +147,7 @@ func mapProperty(c map[string]any, s *subject, m realm.Mapper) {
 func mapAttribute(c map[string]any, s *subject, m realm.Mapper) {
 	name := m.Config["user.attribute"]
 	values := s.user.Attributes[name]
-	if builtin := map[string]string{"username": s.user.Username, "email": s.user.Email, "firstName": s.user.FirstName, "lastName": s.user.LastName}[name]; builtin != "" {
+	if builtin := builtinAttribute(s.user, name); builtin != "" {
 		values = []string{builtin}
 	}
 	if all := m.Config["aggregate.attrs"] == "true"; s.lent != nil && (all || len(values) == 0) {
@@ -169,6 +169,21 @@ func mapAttribute(c map[string]any, s *subject, m realm.Mapper) {
 		return
 	}
 	put(c, m, values[0])
+}
+
+// builtinAttribute is one that every user has, "" for others.
+func builtinAttribute(u *realm.User, name string) string {
+	switch name {
+	case "username":
+		return u.Username
+	case "email":
+		return u.Email
+	case "firstName":
+		return u.FirstName
+	case "lastName":
+		return u.LastName
+	}
+	return ""
 }
 
 func mapFullName(c map[string]any, s *subject, m realm.Mapper) {

@@ -83,12 +83,12 @@ func (i *Issuer) accessLife(g Grant) time.Duration {
 }
 
 func (i *Issuer) accessClaims(g Grant, s *subject, now time.Time, life time.Duration) map[string]any {
-	c := map[string]any{}
+	c := make(map[string]any, 32) // more than most tokens have
 	to := toAccess
 	if g.Client.Attributes["client.use.lightweight.access.token.enabled"] == "true" {
 		to = toLightweight
 	}
-	apply(c, s, mappers(g, func(string) bool { return true }), to)
+	applyAll(c, s, g, every, to)
 	i.common(c, g, now)
 	c["exp"], c["typ"], c["jti"] = now.Add(life).Unix(), "Bearer", jtiPrefix(g, to == toLightweight)+":"+accessID(g.Part)
 	c["scope"] = g.Scopes.InToken()
@@ -154,9 +154,9 @@ func (i *Issuer) idToken(ctx context.Context, g Grant, s *subject, access string
 	// OpenID Connect Core 1.0, 5.4, in the strict profile: what was not asked for
 	// by its scope is for userinfo, not for a token that travels through browsers' storage.
 	slim := g.Realm.On(realm.SlimIDTokens, g.Client)
-	apply(c, s, mappers(g, func(scope string) bool {
+	applyAll(c, s, g, func(scope string) bool {
 		return !slim || g.Scopes.Has(scope) || slices.Contains([]string{"", "basic", "acr"}, scope)
-	}), toID)
+	}, toID)
 	i.common(c, g, now)
 	hash, err := jose.LeftHalfHash(key.Algorithm, access)
 	if err != nil {
@@ -170,16 +170,17 @@ func (i *Issuer) idToken(ctx context.Context, g Grant, s *subject, access string
 	return jose.Sign(key, "JWT", c)
 }
 
-// mappers gives the mappers of the client itself and of the scopes that pass.
-func mappers(g Grant, pass func(scope string) bool) []realm.Mapper {
-	var out []realm.Mapper
+// applyAll runs the mappers of the scopes that pass, then those of the client itself.
+func applyAll(claims map[string]any, s *subject, g Grant, pass func(scope string) bool, to target) {
 	for _, sc := range g.Scopes.Applied {
 		if pass(sc.Name) {
-			out = append(out, sc.Mappers...)
+			apply(claims, s, sc.Mappers, to)
 		}
 	}
-	return append(out, g.Client.Mappers...)
+	apply(claims, s, g.Client.Mappers, to)
 }
+
+func every(string) bool { return true }
 
 func (i *Issuer) subject(ctx context.Context, g Grant) (*subject, error) {
 	have, table, err := i.effectiveOf(ctx, g.Realm.ID, g.User)

@@ -18,7 +18,7 @@ func (i *Issuer) Userinfo(ctx context.Context, g Grant) (map[string]any, error) 
 		return nil, err
 	}
 	c := map[string]any{}
-	apply(c, s, mappers(g, func(string) bool { return true }), toUserinfo)
+	applyAll(c, s, g, every, toUserinfo)
 	c["sub"] = g.User.ID
 	return c, nil
 }

@@ -6,6 +6,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -55,14 +56,15 @@ func parse(raw string) (url.Values, error) {
 		return nil, oauth.RefuseBecause(oauth.InvalidForm, err)
 	}
 	for name, values := range v {
-		for _, text := range append(values, name) {
-			if strings.IndexByte(text, 0) >= 0 || !utf8.ValidString(text) {
-				return nil, oauth.Refuse(oauth.InvalidForm, "") // no name, password or address has it, and not every database keeps it
-			}
+		if noText(name) || slices.ContainsFunc(values, noText) {
+			return nil, oauth.Refuse(oauth.InvalidForm, "")
 		}
 	}
 	return v, nil
 }
+
+// noText: no name, password or address is like that, and not every database keeps it.
+func noText(s string) bool { return strings.IndexByte(s, 0) >= 0 || !utf8.ValidString(s) }
 
 // Single refuses a parameter that stands twice: "Request and response parameters
 // MUST NOT be included more than once" (RFC 6749, section 3.1).
