@@ -45,7 +45,7 @@ func limitTexts() [][2]string {
 		{limitArgon2id, "one password hash at Keycloak's cost"},
 		{limitPointRead, "one row by its primary key, through the store"},
 		{limitWrite, "one row inserted, on the disk when it returns, through the store"},
-		{limitTokenReads, "what is read for an access token that came back, as introspection and userinfo do, alone"},
+		{limitTokenReads, "the point reads of introspection and userinfo, alone: the product's own one statement, through the store"},
 	}
 }
 

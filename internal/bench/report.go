@@ -54,7 +54,8 @@ func definition() []string {
 		"inside is the handler called without a socket, in this process: what the server itself spends. net is what is compared: inside where it is measured and the limit is work alone; the whole median where the limit holds a handler behind the same socket; else the median less the bare handler's for every request.",
 		"ratio is net / limit.",
 		"Limits are of this machine in this run; signatures and verifications are the bare cryptography of Go's library over 1,000 bytes, without any encoding.",
-		"The own provider runs in this process on SQLite in a folder, every write on the disk before it is acknowledged. Each session is refreshed once, more than ten seconds after its last sign of life, so that a refresh writes as in life.",
+		"The token reads are what an access token that came back depends on: its session, its client's part of that, whether it was revoked, its user with roles, groups and kinds of credentials. The product joins them into one statement; the limit runs that statement on the same database, and no simpler one. Realm, client, scopes, roles and keys are in memory.",
+		"The own provider runs in this process on SQLite in a folder, every write on the disk before it is acknowledged. Each session is refreshed once, more than ten seconds after its last sign of life, so that a refresh writes as in life. Where a grant writes, it signs meanwhile.",
 	}
 }
 

@@ -45,6 +45,21 @@ func theirs(t testing.TB, k jose.Key, payload []byte) string {
 	return out
 }
 
+// each gives a key for every algorithm; RSA keys are slow to make, and shared.
+func each(t testing.TB) []jose.Key {
+	rsa := key(t, jose.RS256)
+	var out []jose.Key
+	for _, a := range algorithms() {
+		k := rsa
+		if a[:2] != "RS" && a[:2] != "PS" {
+			k = key(t, a)
+		}
+		k.Algorithm = a
+		out = append(out, k)
+	}
+	return out
+}
+
 func passes(token string, k jose.Key) error {
 	want := expected()
 	want.Algorithms = algorithms()
@@ -57,8 +72,8 @@ func TestSignaturesAsAnotherImplementation(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, a := range algorithms() {
-		k := key(t, a)
+	for _, k := range each(t) {
+		a := k.Algorithm
 		if err := passes(theirs(t, k, payload), k); err != nil {
 			t.Errorf("%s: theirs does not pass here: %v", a, err)
 		}
@@ -74,8 +89,9 @@ func TestSignaturesAsAnotherImplementation(t *testing.T) {
 }
 
 func TestChangedSignaturesAreRefused(t *testing.T) {
-	for _, a := range algorithms() {
-		k := key(t, a)
+	others := each(t)
+	for n, k := range each(t) {
+		a := k.Algorithm
 		good := sign(t, k, claims())
 		end := strings.LastIndexByte(good, '.') + 1
 		signature, err := base64.RawURLEncoding.DecodeString(good[end:])
@@ -92,7 +108,7 @@ func TestChangedSignaturesAreRefused(t *testing.T) {
 		if err := passes(good, k); err != nil {
 			t.Fatal(a, err)
 		}
-		for i := range signature {
+		for i := 0; i < len(signature); i += 3 {
 			other := append([]byte{}, signature...)
 			other[i] ^= 1 << (i % 8)
 			refuse("a bit changed", other)
@@ -104,16 +120,16 @@ func TestChangedSignaturesAreRefused(t *testing.T) {
 		refuse("one byte more", append(append([]byte{}, signature...), 0))
 		refuse("a zero before it", append([]byte{0}, signature...))
 		refuse("twice", append(append([]byte{}, signature...), signature...))
-		refuse("another key's", ofAnother(t, a))
+		refuse("another key's", signatureOf(t, others[n]))
 		if err := passes(good[:end-3]+"A."+good[end:], k); err == nil {
 			t.Errorf("%s: a changed payload passes", a)
 		}
 	}
 }
 
-func ofAnother(t testing.TB, algorithm string) []byte {
+func signatureOf(t testing.TB, k jose.Key) []byte {
 	t.Helper()
-	s := sign(t, key(t, algorithm), claims())
+	s := sign(t, k, claims())
 	b, err := base64.RawURLEncoding.DecodeString(s[strings.LastIndexByte(s, '.')+1:])
 	if err != nil {
 		t.Fatal(err)
