@@ -173,7 +173,8 @@ func (m *Manager) CreateDemo(ctx context.Context, d Demo) error {
 		"clients": []map[string]any{{"clientId": d.ClientID, "name": "Guide app", "secret": d.Secret, "redirectUris": []string{d.RedirectURI},
 			"webOrigins": []string{"+"}, "attributes": map[string]string{"pkce.code.challenge.method": "S256", "post.logout.redirect.uris": "+"}}},
 		"users": []map[string]any{{"username": d.Username, "enabled": true, "email": d.Username + "@example.com", "emailVerified": true,
-			"firstName": "Alice", "lastName": "Liddell", "credentials": []map[string]any{{"type": "password", "value": d.Password}}}},
+			"firstName": "Alice", "lastName": "Liddell", "realmRoles": []string{"default-roles-" + d.Realm},
+			"credentials": []map[string]any{{"type": "password", "value": d.Password}}}},
 	})
 	if err != nil {
 		return err

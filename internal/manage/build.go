@@ -357,6 +357,8 @@ func (b *builder) addUsers(ctx context.Context, f *rep.File) error {
 	return nil
 }
 
+// addUser: a user of a file has what the file says and no more, not the default
+// role either, as with Keycloak.
 func (b *builder) addUser(ctx context.Context, raw json.RawMessage) error {
 	u := &realm.User{RealmID: b.agg.Realm.ID, CreatedAt: b.m.Now()}
 	x, err := rep.DecodeUser(raw, u)
@@ -369,9 +371,6 @@ func (b *builder) addUser(ctx context.Context, raw json.RawMessage) error {
 	n := store.NewUser{User: u, SharesEmail: b.agg.Realm.DuplicateEmailsAllowed}
 	if n.RoleIDs, err = b.roleIDs(x.RealmRoles, x.ClientRoles); err != nil {
 		return fmt.Errorf("user %q: %w", u.Username, err)
-	}
-	if x.RealmRoles == nil {
-		n.RoleIDs = append(n.RoleIDs, b.agg.Realm.DefaultRoleID)
 	}
 	for _, path := range x.Groups {
 		id := b.groups[path]

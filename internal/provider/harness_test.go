@@ -125,7 +125,7 @@ func (s *server) fill() {
 				{"clientId": "other", "secret": appSecret, "redirectUris": []string{callback}},
 				{"clientId": "spa", "publicClient": true, "redirectUris": []string{callback}, "webOrigins": []string{"+"}}},
 			"users": []map[string]any{{"username": "alice", "enabled": true, "email": "alice@example.com", "emailVerified": true, "firstName": "Alice", "lastName": "Liddell",
-				"credentials": []map[string]any{{"type": "password", "value": alicesPass}}}}})
+				"realmRoles": []string{"default-roles-" + name}, "credentials": []map[string]any{{"type": "password", "value": alicesPass}}}}})
 		if err != nil {
 			s.t.Fatal(err)
 		}

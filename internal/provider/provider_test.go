@@ -637,20 +637,29 @@ func TestS82UnknownUsersCostTheSame(t *testing.T) {
 		"users":[{"username":"alice","enabled":true,"credentials":[{"type":"password","value":"x"}]},{"username":"nopassword","enabled":true}]}`), false); err != nil {
 		t.Fatal(err)
 	}
-	took := map[string][]time.Duration{}
-	for range 15 {
+	// A machine that does other things makes a try longer, never shorter: the least of
+	// many tries counts, and more are made until it has settled. What costs no hash
+	// never gets there.
+	least := map[string]time.Duration{}
+	apart := func() bool {
+		for _, d := range least {
+			if ratio := float64(d) / float64(least["alice"]); ratio < 0.5 || ratio > 2 {
+				return true
+			}
+		}
+		return false
+	}
+	for n := 0; n < 5 || n < 200 && apart(); n++ {
 		for _, name := range []string{"alice", "nobody", "nopassword", "service-account-app"} {
 			began := time.Now()
 			wantError(t, s.token("costly", url.Values{"grant_type": {"password"}, "username": {name}, "password": {"wrong"}}), 400, "invalid_grant", "Invalid user credentials")
-			took[name] = append(took[name], time.Since(began))
+			if d := time.Since(began); least[name] == 0 || d < least[name] {
+				least[name] = d
+			}
 		}
 	}
-	// The least of them: a machine that does other things makes a try longer, never shorter.
-	least := func(name string) time.Duration { return slices.Min(took[name]) }
-	for name := range took {
-		if ratio := float64(least(name)) / float64(least("alice")); ratio < 0.5 || ratio > 2 {
-			t.Errorf("%s takes %v, a user who exists %v", name, least(name), least("alice"))
-		}
+	if apart() {
+		t.Errorf("the times differ: %v", least)
 	}
 }
 
