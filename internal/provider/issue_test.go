@@ -3,6 +3,7 @@ package provider_test
 import (
 	"context"
 	"errors"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"testing"
@@ -199,12 +200,22 @@ func TestATokenIsOfThePartThatWasWritten(t *testing.T) {
 	}
 }
 
-// Signing runs beside the request: what breaks there must not end the process.
-func TestAPanicWhileSigningIsAnError(t *testing.T) {
+// The write runs beside the request: what breaks there must not end the process.
+func TestAPanicWhileWritingIsAnError(t *testing.T) {
 	i := start(t, nil).issuing()
-	i.issuer.Keys = nil
-	out, err := i.issuer.Issue(t.Context(), i.grant)
-	if out != nil || err == nil || !strings.Contains(err.Error(), "panic") {
+	if out, err := i.issuer.Issue(t.Context(), i.grant); err != nil || out == nil {
+		t.Fatal(out, err)
+	}
+	broken := *i.issuer
+	broken.Now = func() time.Time {
+		if strings.Contains(string(debug.Stack()), ").record(") {
+			panic("the clock stopped")
+		}
+		return i.clock.now()
+	}
+	i.grant.Family = nil
+	out, err := broken.Issue(t.Context(), i.grant)
+	if out != nil || err == nil || !strings.Contains(err.Error(), "the clock stopped") {
 		t.Errorf("got %+v, %v", out, err)
 	}
 }

@@ -93,9 +93,9 @@ func (i *Issuer) try(ctx context.Context, g *Grant) (*Response, error) {
 	if err := i.decide(ctx, g); err != nil {
 		return nil, err
 	}
-	signed := i.signing(ctx, *g)
-	family, err := i.record(ctx, g)
-	out, failed := signed() // waited for whatever became of the write: no work outlives its request
+	written := i.recording(ctx, *g)
+	out, failed := i.sign(ctx, *g)
+	family, err := written() // waited for whatever became of the signatures: no work outlives its request
 	if err = cmp.Or(err, failed); err != nil {
 		return nil, err
 	}
@@ -116,13 +116,12 @@ func (i *Issuer) decide(ctx context.Context, g *Grant) error {
 	return i.loadSince(ctx, g)
 }
 
-// signing begins to sign and gives what waits for it. Where nothing is written
-// there is nothing to do meanwhile.
-func (i *Issuer) signing(ctx context.Context, g Grant) (wait func() (*Response, error)) {
+// recording begins to write and gives what waits for it.
+func (i *Issuer) recording(ctx context.Context, g Grant) (wait func() (*realm.RefreshFamily, error)) {
 	if g.Session == nil {
-		return func() (*Response, error) { return i.sign(ctx, g) }
+		return func() (*realm.RefreshFamily, error) { return nil, nil } // nothing is kept
 	}
-	var out *Response
+	var family *realm.RefreshFamily
 	var err error
 	done := make(chan struct{})
 	go func() {
@@ -132,18 +131,15 @@ func (i *Issuer) signing(ctx context.Context, g Grant) (wait func() (*Response, 
 				err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
 			}
 		}()
-		out, err = i.sign(ctx, g)
+		family, err = i.record(ctx, &g)
 	}()
-	return func() (*Response, error) { <-done; return out, err }
+	return func() (*realm.RefreshFamily, error) { <-done; return family, err }
 }
 
 // record writes what is kept of the grant.
 func (i *Issuer) record(ctx context.Context, g *Grant) (*realm.RefreshFamily, error) {
 	gates := i.Gates(g)
-	switch {
-	case g.Session == nil:
-		return nil, nil
-	case g.Family != nil:
+	if g.Family != nil {
 		return i.Store.RotateRefresh(ctx, g.Realm.ID, g.Family.ID, i.rotation(g), gates)
 	}
 	f := realm.RefreshFamily{ID: randomID(), RealmID: g.Realm.ID, ClientID: g.Client.ID, UserID: g.User.ID, SessionID: g.Session.ID, Scope: g.Scopes.Granted,
