@@ -185,3 +185,12 @@ func isText(b []byte) bool {
 func openData(ctx context.Context, dir string) (*store.Store, *seal.Ring, error) {
 	return openStore(ctx, &Env{}, storeFlags{data: dir}, slog.New(slog.DiscardHandler))
 }
+
+// exists refuses a data folder without a database: a command beside a server must
+// not make an empty one.
+func (o storeFlags) exists() error {
+	if _, err := os.Stat(filepath.Join(o.data, databaseFile)); o.data != "" && err != nil {
+		return fmt.Errorf("--data %s holds no database of a server: %w", o.data, err)
+	}
+	return nil
+}

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/latchkey-id/latchkey/internal/manage"
@@ -72,8 +70,8 @@ func deliver(e *Env, out *manage.Exported, realmName, file string) error {
 
 // openManager opens the database of a server for a command beside it.
 func openManager(ctx context.Context, e *Env, o storeFlags) (*manage.Manager, func(), error) {
-	if _, err := os.Stat(filepath.Join(o.data, databaseFile)); o.data != "" && err != nil {
-		return nil, nil, fmt.Errorf("--data %s holds no database of a server: %w", o.data, err)
+	if err := o.exists(); err != nil {
+		return nil, nil, err
 	}
 	return newManager(ctx, e, o)
 }

@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -77,8 +75,8 @@ func runKeys(ctx context.Context, e *Env, args []string) error {
 }
 
 func openKeyring(ctx context.Context, e *Env, o keysFlags) (keyring, error) {
-	if _, err := os.Stat(filepath.Join(o.data, "latchkey.db")); o.data != "" && err != nil {
-		return keyring{}, fmt.Errorf("--data %s holds no database of a server: %w", o.data, err)
+	if err := o.exists(); err != nil {
+		return keyring{}, err
 	}
 	log, err := newLogger(e, "text", "info")
 	if err != nil {
