@@ -9,9 +9,11 @@ package bench
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
+	"math/big"
 	"time"
 )
 
@@ -107,7 +109,8 @@ func prepare(ctx context.Context, o Options, own *own) ([]*server, error) {
 }
 
 // measure warms up for as long as sessions take to settle, then runs every probe
-// in turn, so that whatever else the machine does hits all of them alike.
+// in every turn, in another order each time: whatever else the machine does, and
+// whatever ran before, hits all of them alike.
 func measure(ctx context.Context, o Options, own *own, servers []*server) (*Report, error) {
 	limits, err := newLimits(ctx, own)
 	if err != nil {
@@ -127,6 +130,7 @@ func measure(ctx context.Context, o Options, own *own, servers []*server) (*Repo
 	end := time.Now().Add(o.Time)
 	runs := 0
 	for ; runs < o.Runs && ctx.Err() == nil && (runs == 0 || time.Now().Before(end)); runs++ {
+		shuffle(probes)
 		if err := once(ctx, probes, taken); err != nil && (ctx.Err() == nil || runs == 0) {
 			return nil, err
 		}
@@ -134,12 +138,20 @@ func measure(ctx context.Context, o Options, own *own, servers []*server) (*Repo
 	return newReport(runs, taken, servers), nil
 }
 
+func shuffle(probes []probe) {
+	for i := len(probes) - 1; i > 0; i-- {
+		n, _ := rand.Int(rand.Reader, big.NewInt(int64(i+1))) // never fails
+		j := int(n.Int64())
+		probes[i], probes[j] = probes[j], probes[i]
+	}
+}
+
 // probe is one thing that is timed. Its function does its own timing, so that
-// what it needs beforehand is not counted; 0 is nothing this time.
+// what it needs beforehand is not counted.
 type probe struct {
 	key    string
 	settle bool // left out while sessions settle
-	warm   bool // may be run any number of times: several in a row, see inARow
+	times  int  // in a row, in one turn
 	run    func(ctx context.Context) (time.Duration, error)
 }
 
@@ -159,22 +171,22 @@ func warmUp(ctx context.Context, settle time.Duration, probes []probe) error {
 	return nil
 }
 
-// inARow is how often a probe runs in a turn. The first is not counted: what ran
-// before it has cooled the caches.
-const inARow = 8
+// How often something runs in a row: what may run any number of times, and what
+// uses up a session that was made and settled for it. The first quarter of a row is
+// not counted: what ran before it has cooled the caches and sent processors to sleep.
+const (
+	inARow     = 16
+	usedInARow = 4
+)
 
 func once(ctx context.Context, probes []probe, into samples) error {
 	for _, p := range probes {
-		times := 1
-		if p.warm {
-			times = inARow
-		}
-		for n := range times {
+		for n := range p.times {
 			took, err := p.run(ctx)
 			if err != nil {
 				return fmt.Errorf("bench: %s: %w", p.key, err)
 			}
-			if took > 0 && (n > 0 || !p.warm) {
+			if n >= p.times/4 {
 				into[p.key] = append(into[p.key], took)
 			}
 		}

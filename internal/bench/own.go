@@ -60,7 +60,7 @@ func startOwn(ctx context.Context, dir string) (*own, error) {
 }
 
 // direct is a client that calls the handler itself.
-func (o *own) direct() *client { return clientOn(direct{o.provider.Handler()}) }
+func (o *own) direct() *client { return &client{direct: o.provider.Handler()} }
 
 func (o *own) close() {
 	_ = o.http.Close()

@@ -47,7 +47,7 @@ func (l *limits) pointRead(ctx context.Context) error {
 
 // timed makes a probe of a function that needs nothing beforehand.
 func timed(key string, do func(ctx context.Context) error) probe {
-	return probe{key: key, warm: true, run: func(ctx context.Context) (time.Duration, error) {
+	return probe{key: key, times: inARow, run: func(ctx context.Context) (time.Duration, error) {
 		began := time.Now()
 		err := do(ctx)
 		return time.Since(began), err

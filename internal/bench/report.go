@@ -49,9 +49,9 @@ type Figure struct {
 
 func definition() []string {
 	return []string{
-		"One request at a time through one connection; every request and every limit in turn, as many turns as runs: medians, p99 by nearest rank.",
-		"In its turn a request or a limit runs eight times, the first uncounted; a login, its code and a refresh, which use something up, run once.",
-		"inside is the handler called without a socket, in this process: what the server itself spends. net is what is compared: inside where it is measured and the limit is work alone; the whole median where the limit holds a handler behind the same socket; else the median less the bare handler's for every request.",
+		"One request at a time through one connection; every request and every limit in every turn, in another order each time, as many turns as runs: medians, p99 by nearest rank.",
+		"In a turn a request or a limit runs 16 times in a row, a refresh, which uses up a session, four times, a login and its code once for every refresh. The first quarter is not counted: what ran before has cooled the caches and sent processors to sleep.",
+		"inside is the time in the handler, called without a socket and without a client, in this process: what the server itself spends. net is what is compared: inside where it is measured and the limit is work alone; the whole median where the limit holds a handler behind the same socket; else the median less the bare handler's for every request.",
 		"ratio is net / limit.",
 		"Limits are of this machine in this run; signatures and verifications are the bare cryptography of Go's library over 1,000 bytes, without any encoding.",
 		"The token reads are what an access token that came back depends on: its session, its client's part of that, whether it was revoked, its user with roles, groups and kinds of credentials. The product joins them into one statement; the limit runs that statement on the same database, and no simpler one. Realm, client, scopes, roles and keys are in memory.",

@@ -20,8 +20,8 @@ import (
 type scenario struct {
 	name, text string
 	run        func(ctx context.Context, s *server, c *client) (time.Duration, error)
-	again      bool // may be asked any number of times: measured warm, and without a socket too where that is possible
-	settle     bool // uses up a session that has settled: with a socket and without in turn
+	again      bool // may be asked any number of times
+	settle     bool // uses up a session that has settled
 	by         yardstick
 }
 
@@ -45,27 +45,41 @@ func scenarios() []scenario {
 }
 
 // probes are the scenarios on this server. What is measured without a socket has
-// "/inside" behind its key.
+// "/inside" behind its key. A session is made for every refresh.
 func (s *server) probes(settle time.Duration) []probe {
+	ways := []way{{s.socket, ""}}
+	if s.inside != nil {
+		ways = append(ways, way{s.inside, inside})
+	}
 	var out []probe
 	for _, sc := range scenarios() {
-		both := (sc.again || sc.settle) && s.inside != nil
-		on := func(c *client, key string, turn int) probe {
-			n := turn
-			return probe{key: key, settle: sc.settle, warm: sc.again, run: func(ctx context.Context) (time.Duration, error) {
-				if n++; sc.settle && both && n%2 == 0 {
-					return 0, nil // the session is the other's
-				}
-				if sc.settle {
-					s.wait(ctx, settle)
-				}
-				return sc.run(ctx, s, c)
-			}}
+		switch {
+		case sc.again:
+			out = append(out, s.each(sc, ways, inARow, 0)...)
+		case sc.settle:
+			out = append(out, s.each(sc, ways, usedInARow, settle)...)
+		default:
+			out = append(out, s.each(sc, ways[:1], usedInARow*len(ways), 0)...)
 		}
-		out = append(out, on(s.socket, s.key(sc.name), 0))
-		if both {
-			out = append(out, on(s.inside, s.key(sc.name)+inside, 1))
-		}
+	}
+	return out
+}
+
+// way is how a server is asked.
+type way struct {
+	client *client
+	suffix string // of the key
+}
+
+func (s *server) each(sc scenario, ways []way, times int, settle time.Duration) []probe {
+	var out []probe
+	for _, w := range ways {
+		out = append(out, probe{key: s.key(sc.name) + w.suffix, settle: sc.settle, times: times, run: func(ctx context.Context) (time.Duration, error) {
+			if sc.settle {
+				s.wait(ctx, settle)
+			}
+			return sc.run(ctx, s, w.client)
+		}})
 	}
 	return out
 }
@@ -117,7 +131,7 @@ func login(ctx context.Context, s *server, c *client) (time.Duration, error) {
 	if err != nil || back.Query().Get("code") == "" {
 		return 0, fmt.Errorf("no code in %q", done.header.Get("Location"))
 	}
-	s.code = back.Query().Get("code")
+	s.codes = append(s.codes, back.Query().Get("code"))
 	return first + second, nil
 }
 
@@ -146,7 +160,14 @@ func (s *server) token(ctx context.Context, c *client, clientID string, form url
 }
 
 func exchange(ctx context.Context, s *server, c *client) (time.Duration, error) {
-	t, took, err := s.token(ctx, c, clientRS256, url.Values{"grant_type": {"authorization_code"}, "code": {s.code}, "redirect_uri": {callback}, "code_verifier": {s.verifier}})
+	if len(s.codes) == 0 { // logins have their own turn, which may come later
+		if _, err := login(ctx, s, c); err != nil {
+			return 0, err
+		}
+	}
+	code := s.codes[0]
+	s.codes = s.codes[1:]
+	t, took, err := s.token(ctx, c, clientRS256, url.Values{"grant_type": {"authorization_code"}, "code": {code}, "redirect_uri": {callback}, "code_verifier": {s.verifier}})
 	if err == nil {
 		s.last, s.waiting = t, append(s.waiting, t)
 	}

@@ -31,7 +31,7 @@ type server struct {
 	clientSecret, userSecret string
 
 	verifier string
-	code     string   // of the last login, not yet exchanged
+	codes    []string // of the last logins, not yet exchanged
 	last     tokens   // of the last exchange
 	waiting  []tokens // sessions that settle before they are refreshed
 }
