@@ -98,29 +98,32 @@ func (e *Endpoint) introspect(w http.ResponseWriter, r *http.Request) error {
 	if hint := q.form.Get("token_type_hint"); hint != "" && hint != "access_token" && hint != "refresh_token" {
 		return oauth.Refuse(oauth.IntrospectTokenType, "")
 	}
-	claims, err := e.claims(r.Context(), q)
+	say := e.access
+	if q.form.Get("token_type_hint") == "refresh_token" {
+		say = e.refresh
+	}
+	doc, err := say(r.Context(), q)
 	if err != nil {
 		return err
 	}
+	if doc == nil {
+		doc = []byte(`{"active":false}`)
+	}
 	web.NoStore(w) // what is active now is not for a cache
-	return web.WriteJSON(w, http.StatusOK, claims)
+	web.WriteDocument(w, http.StatusOK, doc)
+	return nil
 }
 
-func (e *Endpoint) claims(ctx context.Context, q *asked) (map[string]any, error) {
-	inactive := map[string]any{"active": false}
-	if q.form.Get("token_type_hint") == "refresh_token" {
-		return e.refreshClaims(ctx, q, inactive)
-	}
+// access says what an access token is worth, nil for nothing.
+func (e *Endpoint) access(ctx context.Context, q *asked) ([]byte, error) {
 	a, err := e.Issuer.Verify(ctx, q.realm, q.at.Origin, q.form.Get("token"))
 	if isRefusal(err) {
-		return inactive, nil
+		return nil, nil
 	}
 	if err != nil || !mayKnow(q, a) {
-		return inactive, err
+		return nil, err
 	}
-	out := a.Token.Claims
-	out["active"], out["client_id"], out["username"], out["token_type"] = true, a.Client.ClientID, a.User.Username, "Bearer"
-	return out, nil
+	return a.Token.With(map[string]any{"active": true, "client_id": a.Client.ClientID, "username": a.User.Username, "token_type": "Bearer"})
 }
 
 // mayKnow: 26.7 tells a client only of tokens whose audience it is; the strict
@@ -132,24 +135,25 @@ func mayKnow(q *asked, a *token.Access) bool {
 	return q.realm.On(realm.IntrospectOwn, q.client) && a.Client.ID == q.client.ID
 }
 
-func (e *Endpoint) refreshClaims(ctx context.Context, q *asked, inactive map[string]any) (map[string]any, error) {
+// refresh is access for a refresh token.
+func (e *Endpoint) refresh(ctx context.Context, q *asked) ([]byte, error) {
 	t, f, err := e.family(ctx, q)
 	if isRefusal(err) {
-		return inactive, nil
+		return nil, nil
 	}
 	if err != nil || t.ClientID != q.client.ClientID || !f.RevokedAt.IsZero() || f.Generation != t.Generation {
-		return inactive, err
+		return nil, err
 	}
 	if _, err := e.Issuer.Alive(ctx, q.realm, t.Claims); err != nil { // C4, C12: what it names is looked at again
 		if isRefusal(err) {
 			err = nil
 		}
-		return inactive, err
+		return nil, err
 	}
 	out := t.Claims.Claims
 	delete(out, "reuse_id")
 	out["active"], out["client_id"], out["token_type"] = true, t.ClientID, "Refresh"
-	return out, nil
+	return jose.Marshal(out)
 }
 
 func (e *Endpoint) family(ctx context.Context, q *asked) (*token.Refresh, *realm.RefreshFamily, error) {

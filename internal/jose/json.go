@@ -86,7 +86,7 @@ func (r *reader) value(depth int) (any, error) {
 }
 
 func (r *reader) object(depth int) (any, error) {
-	out := map[string]any{}
+	out := make(map[string]any, r.members(depth))
 	r.next('{')
 	if r.next('}') {
 		return out, nil
@@ -111,6 +111,15 @@ func (r *reader) object(depth int) (any, error) {
 			return out, r.end('}')
 		}
 	}
+}
+
+// members guesses how many the outermost object has: a map that need not grow.
+func (r *reader) members(depth int) int {
+	const each = 32 // bytes
+	if depth > 1 {
+		return 0
+	}
+	return min(len(r.in)/each, 64)
 }
 
 func (r *reader) array(depth int) (any, error) {

@@ -19,15 +19,11 @@ import (
 // Sign makes a compact JWS (RFC 7515, section 7.1) over the claims as JSON. typ is
 // the header's typ.
 func Sign(k Key, typ string, claims any) (string, error) {
-	payload, err := json.Marshal(claims)
+	payload, err := marshal(claims)
 	if err != nil {
 		return "", fmt.Errorf("jose: %w", err)
 	}
-	header, err := json.Marshal(struct {
-		Algorithm string `json:"alg"`
-		Type      string `json:"typ"`
-		KeyID     string `json:"kid,omitempty"`
-	}{k.Algorithm, typ, k.ID})
+	header, err := k.header(typ)
 	if err != nil {
 		return "", fmt.Errorf("jose: %w", err)
 	}
@@ -44,6 +40,26 @@ func Sign(k Key, typ string, claims any) (string, error) {
 	}
 	out = append(out, '.')
 	return string(base64.RawURLEncoding.AppendEncode(out, sig)), nil
+}
+
+func marshal(claims any) ([]byte, error) {
+	if members, ok := claims.(map[string]any); ok {
+		return appendObject(make([]byte, 0, usual), members, 0)
+	}
+	return json.Marshal(claims)
+}
+
+func (k Key) header(typ string) (b []byte, err error) {
+	b = make([]byte, 0, 128)
+	for _, m := range []struct{ before, value string }{{`{"alg":`, k.Algorithm}, {`,"typ":`, typ}, {`,"kid":`, k.ID}} {
+		if m.value == "" && m.before == `,"kid":` {
+			continue
+		}
+		if b, err = appendText(append(b, m.before...), m.value); err != nil {
+			return nil, err
+		}
+	}
+	return append(b, '}'), nil
 }
 
 // sign signs with the key's own algorithm, and with a key of that algorithm's kind

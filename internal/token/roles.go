@@ -128,3 +128,17 @@ func (i *Issuer) RolesOf(ctx context.Context, realmID string, a *Access) (Roles,
 	}
 	return i.named(ctx, realmID, have, table)
 }
+
+// anyReadsRoles reports whether a mapper that is switched on for one of the
+// documents reads the user's roles.
+func anyReadsRoles(g Grant, to []target) bool {
+	reads := func(m realm.Mapper) bool {
+		switch m.Type {
+		case "oidc-usermodel-realm-role-mapper", "oidc-usermodel-client-role-mapper", "oidc-audience-resolve-mapper":
+			return slices.ContainsFunc(to, func(t target) bool { return on(m, t) && fits(m.Type, t) })
+		}
+		return false
+	}
+	return slices.ContainsFunc(g.Client.Mappers, reads) ||
+		slices.ContainsFunc(g.Scopes.Applied, func(sc *realm.ClientScope) bool { return slices.ContainsFunc(sc.Mappers, reads) })
+}

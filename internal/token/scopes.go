@@ -27,8 +27,7 @@ func (s Scopes) Has(name string) bool { return s.requested[name] }
 func ResolveScopes(c *realm.Client, all []*realm.ClientScope, parameter string) (Scopes, error) {
 	s := Scopes{Granted: strings.Join(names(parameter), " "), requested: map[string]bool{}}
 	for _, name := range names(parameter) {
-		known := name == OpenID || slices.Contains(c.DefaultScopes, name) || slices.Contains(c.OptionalScopes, name)
-		if !known {
+		if !mayAsk(c, name) {
 			return Scopes{}, oauth.Refuse(oauth.InvalidScope, parameter)
 		}
 		s.requested[name] = true
@@ -41,6 +40,16 @@ func ResolveScopes(c *realm.Client, all []*realm.ClientScope, parameter string) 
 		}
 	}
 	return s, nil
+}
+
+func mayAsk(c *realm.Client, name string) bool {
+	return name == OpenID || slices.Contains(c.DefaultScopes, name) || slices.Contains(c.OptionalScopes, name)
+}
+
+// StillKnown leaves out of a token's scope what the client has no more: a scope that
+// was taken from a client gives nothing, but breaks nothing either.
+func StillKnown(c *realm.Client, scope string) string {
+	return strings.Join(slices.DeleteFunc(names(scope), func(name string) bool { return !mayAsk(c, name) }), " ")
 }
 
 // InToken is the scope that a token and a response name: openid if asked, and

@@ -18,7 +18,7 @@ import (
 
 // sign makes the tokens that do not depend on what is written.
 func (i *Issuer) sign(ctx context.Context, g Grant) (*Response, error) {
-	s, err := i.subject(ctx, g)
+	s, err := i.subject(ctx, g, toAccess, toLightweight, toID)
 	if err != nil {
 		return nil, err
 	}
@@ -182,22 +182,31 @@ func applyAll(claims map[string]any, s *subject, g Grant, pass func(scope string
 
 func every(string) bool { return true }
 
-func (i *Issuer) subject(ctx context.Context, g Grant) (*subject, error) {
-	have, table, err := i.effectiveOf(ctx, g.Realm.ID, g.User)
-	if err != nil {
-		return nil, err
-	}
-	if have, err = i.inScope(ctx, g.Client, g.Scopes, have, table); err != nil {
-		return nil, err
-	}
+// subject gathers what the mappers of these documents read.
+func (i *Issuer) subject(ctx context.Context, g Grant, to ...target) (*subject, error) {
 	s := &subject{user: g.User.User, client: g.Client, session: g.Session, notes: g.Notes, acr: g.ACR}
 	if g.Session != nil && g.Session.TokenHash != nil { // nobody was at a browser otherwise
 		s.auth = g.Session.AuthTime.Unix()
 	}
-	if s.roles, err = i.named(ctx, g.Realm.ID, have, table); err != nil {
+	if err := i.addRoles(ctx, g, s, to); err != nil {
 		return nil, err
 	}
 	return s, i.addGroups(ctx, g, s)
+}
+
+func (i *Issuer) addRoles(ctx context.Context, g Grant, s *subject, to []target) error {
+	if !anyReadsRoles(g, to) { // most of userinfo's are asked for nothing of the kind
+		return nil
+	}
+	have, table, err := i.effectiveOf(ctx, g.Realm.ID, g.User)
+	if err != nil {
+		return err
+	}
+	if have, err = i.inScope(ctx, g.Client, g.Scopes, have, table); err != nil {
+		return err
+	}
+	s.roles, err = i.named(ctx, g.Realm.ID, have, table)
+	return err
 }
 
 func (i *Issuer) addGroups(ctx context.Context, g Grant, s *subject) error {

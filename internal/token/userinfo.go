@@ -13,11 +13,11 @@ import (
 // Userinfo gives the claims of the userinfo endpoint: "The sub Claim MUST always
 // be returned" (OpenID Connect Core 1.0, 5.3.2).
 func (i *Issuer) Userinfo(ctx context.Context, g Grant) (map[string]any, error) {
-	s, err := i.subject(ctx, g)
+	s, err := i.subject(ctx, g, toUserinfo)
 	if err != nil {
 		return nil, err
 	}
-	c := map[string]any{}
+	c := make(map[string]any, 16)
 	applyAll(c, s, g, every, toUserinfo)
 	c["sub"] = g.User.ID
 	return c, nil

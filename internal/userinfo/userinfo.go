@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/latchkey-id/latchkey/internal/jose"
 	"github.com/latchkey-id/latchkey/internal/oauth"
 	"github.com/latchkey-id/latchkey/internal/realm"
 	"github.com/latchkey-id/latchkey/internal/store"
@@ -75,7 +76,12 @@ func (e *Endpoint) serve(w http.ResponseWriter, r *http.Request) error {
 		_, _ = io.WriteString(w, signed) // the visitor may be gone: nothing to be done
 		return nil
 	}
-	return web.WriteJSON(w, http.StatusOK, claims)
+	doc, err := jose.Marshal(claims)
+	if err != nil {
+		return err
+	}
+	web.WriteDocument(w, http.StatusOK, doc)
+	return nil
 }
 
 // claims gives what the token's scope says, and the same as a JWT for a client
@@ -85,7 +91,7 @@ func (e *Endpoint) claims(ctx context.Context, in *realm.Realm, at urls.Realm, a
 	if err != nil {
 		return nil, "", err
 	}
-	scopes, err := token.ResolveScopes(a.Client, all, known(a, all))
+	scopes, err := token.ResolveScopes(a.Client, all, token.StillKnown(a.Client, a.Token.Text("scope")))
 	if err != nil {
 		return nil, "", err
 	}
@@ -95,18 +101,6 @@ func (e *Endpoint) claims(ctx context.Context, in *realm.Realm, at urls.Realm, a
 	}
 	signed, err = e.Issuer.SignedUserinfo(ctx, g, claims)
 	return claims, signed, err
-}
-
-// known leaves out what the token's scope names and the client has no more: a
-// scope that was taken from a client gives nothing, but breaks nothing either.
-func known(a *token.Access, all []*realm.ClientScope) string {
-	var out []string
-	for _, name := range strings.Fields(a.Token.Text("scope")) {
-		if _, err := token.ResolveScopes(a.Client, all, name); err == nil {
-			out = append(out, name)
-		}
-	}
-	return strings.Join(out, " ")
 }
 
 // bearer finds the token: "Clients MUST NOT use more than one method to transmit

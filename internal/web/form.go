@@ -1,6 +1,7 @@
 package web
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"mime"
@@ -25,11 +26,10 @@ const (
 // that is not a form gives no values, as Keycloak does; one that is too large or
 // broken is refused.
 func ParseForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
-	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if err != nil || kind != "application/x-www-form-urlencoded" {
+	if !isForm(r.Header.Get("Content-Type")) {
 		return url.Values{}, nil
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxForm))
+	body, err := readAll(http.MaxBytesReader(w, r.Body, MaxForm), r.ContentLength)
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return nil, oauth.RefuseBecause(oauth.TooLarge, err)
 	}
@@ -37,6 +37,24 @@ func ParseForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
 		return nil, oauth.RefuseBecause(oauth.InvalidForm, err)
 	}
 	return parse(string(body))
+}
+
+const formType = "application/x-www-form-urlencoded"
+
+func isForm(contentType string) bool {
+	if contentType == formType {
+		return true
+	}
+	kind, _, err := mime.ParseMediaType(contentType)
+	return err == nil && kind == formType
+}
+
+// readAll is io.ReadAll with room for as much as was announced, which r limits: what
+// is announced is believed no further than that.
+func readAll(r io.Reader, announced int64) ([]byte, error) {
+	b := bytes.NewBuffer(make([]byte, 0, min(max(announced, 0), MaxForm)+bytes.MinRead))
+	_, err := b.ReadFrom(r)
+	return b.Bytes(), err
 }
 
 // ParseQuery reads the parameters of a request's URL.

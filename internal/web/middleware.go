@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"net/netip"
@@ -85,11 +86,12 @@ type Shell struct {
 // Wrap gives every request an id and an address, security headers, a line in the
 // access log and a place in the metrics.
 func (s *Shell) Wrap(next http.Handler) http.Handler {
+	fixed := s.headers()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx := context.WithValue(r.Context(), requestIDKey, rand.Text())
 		ctx = context.WithValue(ctx, realIPKey, s.Proxies.clientIP(r))
 		r = r.WithContext(ctx)
-		s.headers(w.Header())
+		maps.Copy(w.Header(), fixed) // their values are shared; Set and Add put others in their place
 		seen := &recorder{ResponseWriter: w, status: http.StatusOK}
 		began := s.Now()
 		next.ServeHTTP(seen, r)
@@ -101,17 +103,21 @@ func (s *Shell) Wrap(next http.Handler) http.Handler {
 	})
 }
 
-func (s *Shell) headers(h http.Header) {
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Referrer-Policy", "no-referrer")
-	h.Set("X-Frame-Options", "DENY")
-	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
-	h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
-	h.Set("Cross-Origin-Opener-Policy", "same-origin")
-	h.Set("X-Robots-Tag", "none")
+// headers are what every answer has, unless its surface says otherwise.
+func (s *Shell) headers() http.Header {
+	h := http.Header{
+		"X-Content-Type-Options":     {"nosniff"},
+		"Referrer-Policy":            {"no-referrer"},
+		"X-Frame-Options":            {"DENY"},
+		"Content-Security-Policy":    {"default-src 'none'; frame-ancestors 'none'"},
+		"Permissions-Policy":         {"camera=(), geolocation=(), microphone=()"},
+		"Cross-Origin-Opener-Policy": {"same-origin"},
+		"X-Robots-Tag":               {"none"},
+	}
 	if s.HSTS {
 		h.Set("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
 	}
+	return h
 }
 
 type recorder struct {

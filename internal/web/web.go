@@ -50,10 +50,15 @@ func WriteJSON(w http.ResponseWriter, status int, v any) error {
 	if err != nil {
 		return fmt.Errorf("web: %w", err)
 	}
+	WriteDocument(w, status, b)
+	return nil
+}
+
+// WriteDocument answers with a JSON document that is there already.
+func WriteDocument(w http.ResponseWriter, status int, doc []byte) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_, _ = w.Write(b) // the visitor may be gone: nothing to be done
-	return nil
+	_, _ = w.Write(doc) // the visitor may be gone: nothing to be done
 }
 
 // NoStore forbids keeping an answer (RFC 6749, section 5.1).

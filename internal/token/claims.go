@@ -1,0 +1,108 @@
+package token
+
+import (
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/latchkey-id/latchkey/internal/realm"
+)
+
+func putIf(c map[string]any, m realm.Mapper, v string) {
+	if v != "" {
+		put(c, m, v)
+	}
+}
+
+func put(c map[string]any, m realm.Mapper, v string) { set(c, m, typed(v, m.Config["jsonType.label"])) }
+
+func set(c map[string]any, m realm.Mapper, v any) { setPath(c, m.Config["claim.name"], v) }
+
+// setPath writes "a.b.c" as nested objects; "\." is a dot in a name. It never
+// writes the claims that say whom a token is for and from: those are the
+// issuer's alone.
+func setPath(c map[string]any, path string, v any) {
+	switch first, _, nested := strings.Cut(path, "."); {
+	case path == "" || reserved(first): // an object in place of aud is no audience
+		return
+	case !nested:
+		c[path] = joined(c[path], v)
+		return
+	}
+	steps := strings.Split(strings.ReplaceAll(path, `\.`, "\x00"), ".")
+	for i, step := range steps {
+		step = strings.ReplaceAll(step, "\x00", ".")
+		if i == len(steps)-1 {
+			c[step] = joined(c[step], v)
+			return
+		}
+		next, ok := c[step].(map[string]any)
+		if !ok {
+			next = map[string]any{}
+			c[step] = next
+		}
+		c = next
+	}
+}
+
+// joined: lists that two mappers write into one claim become one list, as with
+// Keycloak (groups of a membership mapper and of microprofile-jwt). Of anything
+// else the later counts.
+func joined(have, v any) any {
+	old, ok := have.([]any)
+	list, ok2 := v.([]any)
+	if !ok || !ok2 {
+		return v
+	}
+	out := slices.Clip(old)
+	for _, e := range list {
+		if !slices.ContainsFunc(out, func(o any) bool { return reflect.DeepEqual(o, e) }) { // == panics for objects
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+func reserved(claim string) bool {
+	switch claim {
+	case "iss", "exp", "iat", "nbf", "jti", "typ", "azp", "sid", "aud", "nonce", "at_hash", "c_hash", "cnf":
+		return true
+	}
+	return false
+}
+
+// typed turns a text into the JSON type of jsonType.label; what does not parse
+// is left out by its null.
+func typed(v, label string) any {
+	switch label {
+	case "boolean":
+		return v == "true"
+	case "long", "int":
+		n, err := strconv.ParseInt(v, 10, 64)
+		if err != nil {
+			return nil
+		}
+		return n
+	}
+	return v
+}
+
+func prefixed(prefix string, names []string) []string {
+	if prefix == "" {
+		return names
+	}
+	var out []string
+	for _, n := range names {
+		out = append(out, prefix+n)
+	}
+	return out
+}
+
+func anys(in []string) []any {
+	out := make([]any, 0, len(in))
+	for _, v := range in {
+		out = append(out, v)
+	}
+	return out
+}
