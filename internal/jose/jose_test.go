@@ -147,6 +147,29 @@ func TestLeewayAndHints(t *testing.T) {
 	}
 }
 
+// A clock that is ahead makes no token live longer.
+func TestAnotherClockThatIsAhead(t *testing.T) {
+	k := key(t, jose.ES256)
+	for _, c := range []struct {
+		name, claim string
+		seconds     int64
+		check       string
+	}{
+		{"issued ten seconds ahead", "iat", 10, ""}, {"issued eleven seconds ahead", "iat", 11, "issued-at"},
+		{"good from ten seconds ahead", "nbf", 10, ""}, {"good from eleven seconds ahead", "nbf", 11, "not-before"},
+		{"expired this second", "exp", 0, "expiry"}, {"expired five seconds ago", "exp", -5, "expiry"},
+	} {
+		all := claims()
+		all[c.claim] = at().Unix() + c.seconds
+		want := expected()
+		want.Ahead = 10 * time.Second
+		_, err := jose.Verify(sign(t, k, all), jose.NewSet(k), want)
+		if got, _ := errors.AsType[*jose.CheckError](err); (c.check == "") != (err == nil) || got != nil && got.Check != c.check {
+			t.Errorf("%s: %v, want check %q", c.name, err, c.check)
+		}
+	}
+}
+
 func TestSetPublishesNoSecret(t *testing.T) {
 	rs, hs, es := key(t, jose.RS256), key(t, jose.HS512), key(t, jose.ES256)
 	b, err := jose.NewSet(rs, hs, es).JSON()

@@ -25,7 +25,8 @@ type Expected struct {
 	Audience   string   // one of aud; "" is not checked here
 	Now        time.Time
 	Leeway     time.Duration
-	AnyExpiry  bool // id_token_hint: "The OP SHOULD accept ID Tokens ... even when expired" (RP-Initiated Logout, 2)
+	Ahead      time.Duration // that the clock which wrote iat and nbf may be ahead, beside Leeway; it lengthens no life
+	AnyExpiry  bool          // id_token_hint: "The OP SHOULD accept ID Tokens ... even when expired" (RP-Initiated Logout, 2)
 }
 
 // Token is a verified token.
@@ -146,7 +147,7 @@ func notInFuture(t *Token, want Expected, check, claim string) error {
 	if err != nil {
 		return err
 	}
-	if ok && at.After(want.Now.Add(want.Leeway)) {
+	if ok && at.After(want.Now.Add(want.Leeway+want.Ahead)) {
 		return &CheckError{Check: check, Claim: claim, Got: at.UTC().Format(time.RFC3339), Want: "not after " + want.Now.UTC().Format(time.RFC3339)}
 	}
 	return nil

@@ -160,7 +160,8 @@ func (e *Endpoint) checkHint(ctx context.Context, a *asked, hint, clientID strin
 	if err != nil {
 		return err
 	}
-	t, err := jose.Verify(hint, set, jose.Expected{Algorithms: jose.SignatureAlgorithms(), Issuer: a.at.Issuer(), Audience: clientID, Now: e.Now(), AnyExpiry: true})
+	t, err := jose.Verify(hint, set, jose.Expected{Algorithms: jose.SignatureAlgorithms(), Issuer: a.at.Issuer(), Audience: clientID, Now: e.Now(), Ahead: token.NodesApart,
+		AnyExpiry: true})
 	if err != nil {
 		return oauth.RefuseBecause(oauth.LogoutHintInvalid, err)
 	}

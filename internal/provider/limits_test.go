@@ -368,3 +368,22 @@ func TestFurtherAudiencesOfAnIDToken(t *testing.T) {
 		t.Errorf("the client: %d %s", a.status, a.body)
 	}
 }
+
+// Another node's clock may be behind the one of the node that signed.
+func TestWhatAnotherNodeHasJustSignedIsGood(t *testing.T) {
+	s := start(t, nil)
+	tokens := s.exchange("lenient", s.code(s.browser(), "lenient", nil))
+	for _, c := range []struct {
+		behind time.Duration
+		want   int
+	}{{5 * time.Second, 200}, {15 * time.Second, 401}} {
+		s.clock.move(-c.behind)
+		if got := s.userinfo("lenient", tokens.text("access_token")); got != c.want {
+			t.Errorf("%v behind: %d, want %d", c.behind, got, c.want)
+		}
+		if a := s.refresh("lenient", tokens.text("refresh_token")); (a.status == 200) != (c.want == 200) {
+			t.Errorf("%v behind: refresh: %d %s", c.behind, a.status, a.body)
+		}
+		s.clock.move(c.behind)
+	}
+}

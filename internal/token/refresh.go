@@ -51,7 +51,8 @@ func (i *Issuer) ParseRefresh(ctx context.Context, r *realm.Realm, origin, token
 		return nil, err
 	}
 	issuer := urls.Realm{Origin: origin, Name: r.Name}.Issuer()
-	t, err := jose.Verify(token, set, jose.Expected{Algorithms: []string{jose.HS512}, Types: []string{"JWT"}, Issuer: issuer, Audience: issuer, Now: i.Now()})
+	t, err := jose.Verify(token, set, jose.Expected{Algorithms: []string{jose.HS512}, Types: []string{"JWT"}, Issuer: issuer, Audience: issuer, Now: i.Now(),
+		Ahead: NodesApart})
 	if isExpiry(err) {
 		return nil, oauth.RefuseBecause(oauth.RefreshExpired, err)
 	}

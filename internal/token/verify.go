@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"time"
 
 	"github.com/latchkey-id/latchkey/internal/flow"
 	"github.com/latchkey-id/latchkey/internal/jose"
@@ -38,6 +39,10 @@ func (a *Access) Lightweight() bool {
 	return len(kind) > 3 && kind[2:4] == lightweightKind
 }
 
+// NodesApart is how far the clocks of two nodes may be apart: what one of them has
+// just signed is good at the other.
+const NodesApart = 10 * time.Second
+
 // Verify decides what an access token that came back is worth: signature,
 // issuer, kind and time, then whether it was revoked and whether its session, its
 // client and its user are still there. Reasons: TokenInvalid, TokenSessionGone,
@@ -48,7 +53,7 @@ func (i *Issuer) Verify(ctx context.Context, r *realm.Realm, origin, token strin
 		return nil, err
 	}
 	t, err := jose.Verify(token, set, jose.Expected{Algorithms: jose.SignatureAlgorithms(), Types: []string{"JWT", "at+jwt"},
-		Issuer: urls.Realm{Origin: origin, Name: r.Name}.Issuer(), Now: i.Now()})
+		Issuer: urls.Realm{Origin: origin, Name: r.Name}.Issuer(), Now: i.Now(), Ahead: NodesApart})
 	if err != nil {
 		return nil, oauth.RefuseBecause(oauth.TokenInvalid, err)
 	}
