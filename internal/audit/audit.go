@@ -9,6 +9,7 @@ package audit
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -47,8 +48,12 @@ type Log struct {
 // Record writes one event. Failing to keep it is logged and does not fail the
 // login: an audit table that is full must not lock everybody out.
 func (l *Log) Record(ctx context.Context, r *realm.Realm, e realm.Event) {
+	l.record(ctx, slog.LevelInfo, r, e)
+}
+
+func (l *Log) record(ctx context.Context, level slog.Level, r *realm.Realm, e realm.Event) {
 	e.RealmID, e.Time = r.ID, l.Now()
-	l.Logger.LogAttrs(ctx, level(e), "event", attrs(r.Name, e)...)
+	l.Logger.LogAttrs(ctx, level, "event", attrs(r.Name, e)...)
 	if l.Store == nil || !keepsEvents(r) {
 		return
 	}
@@ -63,7 +68,11 @@ func (l *Log) Record(ctx context.Context, r *realm.Realm, e realm.Event) {
 func (l *Log) Refused(ctx context.Context, r *realm.Realm, e realm.Event, err error) {
 	e.Error = string(oauth.ReasonOf(err))
 	e.Details = withCause(e.Details, err)
-	l.Record(ctx, r, e)
+	level := slog.LevelWarn
+	if errors.Is(ctx.Err(), context.Canceled) && errors.Is(err, context.Canceled) { // nobody was refused: the visitor left
+		level = slog.LevelInfo
+	}
+	l.record(ctx, level, r, e)
 }
 
 func withCause(details map[string]string, err error) map[string]string {
@@ -75,13 +84,6 @@ func withCause(details map[string]string, err error) map[string]string {
 }
 
 func keepsEvents(r *realm.Realm) bool { return string(r.Extra["eventsEnabled"]) == "true" }
-
-func level(e realm.Event) slog.Level {
-	if e.Error != "" {
-		return slog.LevelWarn
-	}
-	return slog.LevelInfo
-}
 
 func attrs(realmName string, e realm.Event) []slog.Attr {
 	out := []slog.Attr{slog.String("type", e.Type), slog.String("realm", realmName)}

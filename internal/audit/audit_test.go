@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"testing"
 	"time"
@@ -43,6 +44,30 @@ func TestRefusalHasReasonAndCauseInTheLogAlone(t *testing.T) {
 		"reason": "code_not_valid", "cause": "code_not_valid: row 7 is gone"}
 	if d := cmp.Diff(want, line); d != "" {
 		t.Error(d)
+	}
+}
+
+func TestAVisitorWhoLeavesIsNoWarning(t *testing.T) {
+	gone, hangUp := context.WithCancel(t.Context())
+	hangUp()
+	for _, c := range []struct {
+		name string
+		ctx  context.Context
+		err  error
+		want string
+	}{
+		{"left", gone, fmt.Errorf("waiting: %w", context.Canceled), "INFO"},
+		{"left after a wrong password", gone, oauth.Refuse(oauth.WrongCredentials, ""), "WARN"},
+		{"still there", t.Context(), context.Canceled, "WARN"},
+	} {
+		var out bytes.Buffer
+		k := &kept{}
+		l := &audit.Log{Logger: slog.New(slog.NewJSONHandler(&out, nil)), Store: k, Now: time.Now}
+		l.Refused(c.ctx, &realm.Realm{Extra: map[string]json.RawMessage{"eventsEnabled": json.RawMessage("true")}}, realm.Event{Type: audit.LoginError}, c.err)
+		var line struct{ Level string }
+		if err := json.Unmarshal(out.Bytes(), &line); err != nil || line.Level != c.want || len(k.events) != 1 {
+			t.Errorf("%s: %s, %d kept, %v", c.name, out.String(), len(k.events), err)
+		}
 	}
 }
 
