@@ -107,6 +107,42 @@ func TestWrongPasswordsLock(t *testing.T) {
 	}
 }
 
+// A hash that nobody can verify, from a file, tells nothing: not of the one who has
+// it, and not of nobody, whom it may stand in for.
+func TestAHashOfAnUnknownKindTellsNothing(t *testing.T) {
+	for name, c := range map[string]realm.Credential{
+		"unknown":    {Data: `{"hashIterations":5,"algorithm":"bcrypt"}`, Secret: `{"value":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=","salt":"AAAA"}`},
+		"no JSON":    {Data: "bcrypt", Secret: "x"},
+		"out of use": {Data: `{"hashIterations":0,"algorithm":"argon2"}`, Secret: `{}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			j, in := house(t)
+			c.ID, c.UserID, c.Type = "p1", "u1", "password"
+			if err := j.Store.SetPassword(t.Context(), in.ID, "u1", c); err != nil {
+				t.Fatal(err)
+			}
+			for _, username := range []string{"alice", "nobody"} {
+				if u, err := j.Check(t.Context(), in, username, "right"); u != nil || oauth.ReasonOf(err) != oauth.WrongCredentials {
+					t.Errorf("%s: %v, %v", username, u, err)
+				}
+			}
+		})
+	}
+}
+
+// Whoever stands in for nobody opens nothing, with the right password either.
+func TestNobodyLogsInAsWhoeverStandsInForThem(t *testing.T) {
+	j, in := house(t)
+	for _, username := range []string{"nobody", "u1", "p1", "", " ", "alice2"} {
+		if u, err := j.Check(t.Context(), in, username, "right"); u != nil || oauth.ReasonOf(err) != oauth.WrongCredentials {
+			t.Errorf("%q: %v, %v", username, u, err)
+		}
+	}
+	if u, err := j.Check(t.Context(), in, " ALICE ", "right"); err != nil || u.ID != "u1" {
+		t.Errorf("alice herself: %v, %v", u, err)
+	}
+}
+
 // A session that ends between being read and being used is none: prompt=none gets
 // its error (OpenID Connect Core 1.0, 3.1.2.1: "MUST NOT display any authentication
 // ... user interface pages"), anybody else the login page.

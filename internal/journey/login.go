@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"errors"
 	"net/http"
 	"strings"
@@ -69,6 +70,9 @@ func (j *Journey) Check(ctx context.Context, in *realm.Realm, username, pw strin
 		return nil, err
 	}
 	try := attempt{in: in, user: user, name: username}
+	if try.like, err = j.standIn(ctx, in, c, username); err != nil {
+		return nil, err
+	}
 	switch err := j.countAttempt(ctx, &try); {
 	case err != nil:
 		return nil, err
@@ -87,6 +91,7 @@ type attempt struct {
 	in      *realm.Realm
 	user    *realm.User // nil: nobody has the name
 	name    string
+	like    *realm.Credential // what a try that is refused anyway costs as much as; nil: what a new hash costs
 	counted store.LoginTry
 }
 
@@ -107,11 +112,32 @@ func (j *Journey) find(ctx context.Context, in *realm.Realm, username string) (*
 	return user, c, err
 }
 
+// standIn gives the hash that a refused try is compared with, whatever comes of it:
+// the user's own, or for nobody one that belongs to somebody of the realm, always
+// the same for a name. Hashes that came in a file cost what they cost where they
+// were made: if nobody cost what a new hash does, whoever costs something else would
+// be known to exist. So costs are spread over names without a user as they are over
+// users. The read is made for everybody.
+func (j *Journey) standIn(ctx context.Context, in *realm.Realm, own *realm.Credential, username string) (*realm.Credential, error) {
+	at := sha256.Sum256([]byte(in.ID + "\n" + nameOf(username))) // ids of credentials are random: nobody knows whose stands there
+	other, err := j.Store.SomePassword(ctx, in.ID, hex.EncodeToString(at[:]))
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return own, nil // nobody has a password
+	case err != nil || own == nil:
+		return other, err
+	}
+	return own, nil
+}
+
 // verify looks at the password itself.
 func (j *Journey) verify(ctx context.Context, try attempt, c realm.Credential, pw string) (*realm.User, error) {
 	in, user := try.in, try.user
 	ok, rehash, err := j.Passwords.Verify(ctx, pw, password.Hash{Data: c.Data, Secret: c.Secret})
 	switch {
+	case errors.Is(err, password.ErrUnknown): // a hash that came in a file: nobody logs in with it, and it must not tell that the account exists
+		try.like = nil
+		return nil, j.nobody(ctx, try, pw, oauth.RefuseBecause(oauth.WrongCredentials, err))
 	case err != nil:
 		return nil, j.notLooked(ctx, try, err)
 	case !ok:
@@ -163,7 +189,7 @@ func (j *Journey) notLooked(ctx context.Context, try attempt, cause error) error
 // named takes a username, or an e-mail address where the realm allows it. Blanks
 // around it and its case do not count.
 func (j *Journey) named(ctx context.Context, in *realm.Realm, name string) (*realm.User, error) {
-	name = strings.ToLower(strings.TrimSpace(name))
+	name = nameOf(name)
 	if name == "" || len(name) > 255 {
 		return nil, store.ErrNotFound
 	}
@@ -174,12 +200,25 @@ func (j *Journey) named(ctx context.Context, in *realm.Realm, name string) (*rea
 	return u, err
 }
 
-// nobody refuses at the cost of a password that was looked at.
+func nameOf(typed string) string { return strings.ToLower(strings.TrimSpace(typed)) }
+
+// nobody refuses at the cost of a password that was looked at, and looks at none.
 func (j *Journey) nobody(ctx context.Context, try attempt, pw string, refusal error) error {
-	if err := j.Passwords.VerifyNobody(ctx, pw); err != nil {
+	if err := j.costAsMuch(ctx, try.like, pw); err != nil {
 		return j.notLooked(ctx, try, err)
 	}
 	return refusal
+}
+
+func (j *Journey) costAsMuch(ctx context.Context, like *realm.Credential, pw string) error {
+	if like == nil {
+		return j.Passwords.VerifyNobody(ctx, pw)
+	}
+	_, _, err := j.Passwords.Verify(ctx, pw, password.Hash{Data: like.Data, Secret: like.Secret}) // even the right one opens nothing
+	if errors.Is(err, password.ErrUnknown) {
+		return j.Passwords.VerifyNobody(ctx, pw)
+	}
+	return err
 }
 
 func (j *Journey) passwordOf(ctx context.Context, realmID, userID string) (*realm.Credential, error) {

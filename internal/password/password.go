@@ -101,7 +101,7 @@ func verify(password string, h Hash, c Cost) (ok, rehash bool, err error) {
 	var d data
 	var s secret
 	if err := errors.Join(json.Unmarshal([]byte(h.Data), &d), json.Unmarshal([]byte(h.Secret), &s)); err != nil {
-		return false, false, fmt.Errorf("password: a credential does not parse: %w", err)
+		return false, false, fmt.Errorf("%w: the credential does not parse: %w", ErrUnknown, err)
 	}
 	derived, err := derive(password, d, s)
 	if err != nil {

@@ -40,6 +40,16 @@ func (s *Store) Credentials(ctx context.Context, realmID, userID string) ([]real
 	return list(ctx, s.read, s.scanCredential, selectCredential+"WHERE realm_id = $1 AND user_id = $2 ORDER BY priority, created_at", realmID, userID)
 }
 
+// SomePassword gives the password of somebody in the realm: the first whose id is
+// not before at in the order of texts, or the first of all. ErrNotFound: nobody has
+// a password.
+func (s *Store) SomePassword(ctx context.Context, realmID, at string) (*realm.Credential, error) {
+	c, err := one(ctx, s.read, s.scanCredential, selectCredential+`WHERE id = coalesce(
+		(SELECT id FROM credentials WHERE realm_id = $1 AND type = 'password' AND id >= $2 ORDER BY id LIMIT 1),
+		(SELECT id FROM credentials WHERE realm_id = $1 AND type = 'password' ORDER BY id LIMIT 1))`, realmID, at)
+	return &c, err
+}
+
 // SetPassword replaces a user's password. The gate is raised; sessions live on
 // until somebody ends them.
 func (s *Store) SetPassword(ctx context.Context, realmID, userID string, c realm.Credential) error {

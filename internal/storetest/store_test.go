@@ -566,7 +566,7 @@ func TestWhatStoodInClearIsSealed(t *testing.T) {
 		for _, statement := range []string{
 			`UPDATE realms SET doc = '{"Enabled":true,"Extra":{"smtpServer":{"password":"` + thirdParty + `"},"loginTheme":"plain"}}'`,
 			`UPDATE clients SET doc = '{"Attributes":{"plain":"x","client.secret.rotated":"` + thirdParty + `"}}'`,
-			"ALTER TABLE realms DROP COLUMN sealed", "ALTER TABLE clients DROP COLUMN sealed", "DELETE FROM schema_version WHERE version >= 3",
+			"ALTER TABLE realms DROP COLUMN sealed", "ALTER TABLE clients DROP COLUMN sealed", "DROP INDEX credentials_realm", "DELETE FROM schema_version WHERE version >= 3",
 		} {
 			execIn(t, p, statement)
 		}
