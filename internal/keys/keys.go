@@ -14,7 +14,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"math/big"
+	"slices"
 	"sync"
 	"time"
 
@@ -45,8 +47,8 @@ type Store interface {
 	RetireSigningKey(ctx context.Context, old realm.SigningKey, next *realm.SigningKey) error
 }
 
-// Keeper gives keys. Parsed keys stay in memory by their id, which never names
-// two different keys.
+// Keeper gives keys. What it has parsed stays in memory while the realm has the
+// key: a private half that was retired is not kept until the program ends.
 type Keeper struct {
 	Store    Store
 	Seal     *seal.Ring
@@ -56,7 +58,7 @@ type Keeper struct {
 	Conflict error // what Store returns when another process was first
 
 	mu     sync.Mutex
-	parsed map[string]jose.Key
+	parsed map[string]map[string]jose.Key // realm id → kid, which never names two different keys
 }
 
 // Active gives the key that signs with the algorithm in a realm, made now if
@@ -66,9 +68,13 @@ func (k *Keeper) Active(ctx context.Context, r *realm.Realm, algorithm string) (
 	if err != nil {
 		return jose.Key{}, err
 	}
-	for _, row := range all {
+	for i, row := range all {
 		if row.Algorithm == algorithm && row.State == Active {
-			return k.open(row)
+			found, err := k.look(r.ID, all, all[i:i+1])
+			if err != nil {
+				return jose.Key{}, err
+			}
+			return found[0], nil
 		}
 	}
 	return k.create(ctx, r, algorithm)
@@ -80,13 +86,9 @@ func (k *Keeper) Set(ctx context.Context, r *realm.Realm) (*jose.Set, error) {
 	if err != nil {
 		return nil, err
 	}
-	var out []jose.Key
-	for _, row := range all {
-		key, err := k.open(row)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, key)
+	out, err := k.look(r.ID, all, all)
+	if err != nil {
+		return nil, err
 	}
 	return jose.NewSet(out...), nil
 }
@@ -148,6 +150,24 @@ func (k *Keeper) fresh(ctx context.Context, algorithm string) (jose.Key, error) 
 	return k.open(row)
 }
 
+// Tidy forgets the keys that realms have no more, of realms too at which nobody
+// looks any more because they are gone. It is called in the background.
+func (k *Keeper) Tidy(ctx context.Context) error {
+	k.mu.Lock()
+	ids := slices.Collect(maps.Keys(k.parsed))
+	k.mu.Unlock()
+	for _, id := range ids {
+		all, err := k.Store.SigningKeys(ctx, id)
+		if err != nil {
+			return err
+		}
+		if _, err := k.look(id, all, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // KeepSpares fills the pool of spare RSA keys. It is called in the background.
 func (k *Keeper) KeepSpares(ctx context.Context) error {
 	for _, algorithm := range []string{jose.RS256, jose.RSAOAEP} {
@@ -189,12 +209,46 @@ func (k *Keeper) row(key jose.Key, realmID, state string) (realm.SigningKey, err
 		Public: key.Certificate, CreatedAt: k.Now(), Priority: 100}, nil
 }
 
-func (k *Keeper) open(row realm.SigningKey) (jose.Key, error) {
+// look parses some of a realm's keys. all are those that the realm has: what was
+// parsed before and is not among them is forgotten.
+func (k *Keeper) look(realmID string, all, some []realm.SigningKey) ([]jose.Key, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if key, ok := k.parsed[row.ID]; ok {
-		return key, nil
+	parsed := k.parsed[realmID]
+	maps.DeleteFunc(parsed, func(kid string, _ jose.Key) bool {
+		return !slices.ContainsFunc(all, func(row realm.SigningKey) bool { return row.ID == kid })
+	})
+	out := make([]jose.Key, 0, len(some))
+	for _, row := range some {
+		key, ok := parsed[row.ID]
+		if !ok {
+			var err error
+			if key, err = k.open(row); err != nil {
+				return nil, err
+			}
+			if parsed == nil {
+				parsed = map[string]jose.Key{}
+			}
+			parsed[row.ID] = key
+		}
+		out = append(out, key)
 	}
+	k.keep(realmID, parsed)
+	return out, nil
+}
+
+func (k *Keeper) keep(realmID string, parsed map[string]jose.Key) {
+	if len(parsed) == 0 {
+		delete(k.parsed, realmID)
+		return
+	}
+	if k.parsed == nil {
+		k.parsed = map[string]map[string]jose.Key{}
+	}
+	k.parsed[realmID] = parsed
+}
+
+func (k *Keeper) open(row realm.SigningKey) (jose.Key, error) {
 	private, err := k.Seal.Open(row.Sealed, "signing_keys", row.ID, "private")
 	if err != nil {
 		return jose.Key{}, fmt.Errorf("keys: key %s of realm %s: %w; is this the sealing key that it was made with?", row.ID, row.RealmID, err)
@@ -204,12 +258,6 @@ func (k *Keeper) open(row realm.SigningKey) (jose.Key, error) {
 		return jose.Key{}, err
 	}
 	key.Certificate = row.Public
-	if k.parsed == nil {
-		k.parsed = map[string]jose.Key{}
-	}
-	if row.State != spare {
-		k.parsed[row.ID] = key
-	}
 	return key, nil
 }
 

@@ -229,6 +229,9 @@ func (p *Provider) background(ctx context.Context) {
 		if _, err := p.store.Sweep(ctx); err != nil && ctx.Err() == nil {
 			p.log.ErrorContext(ctx, "clean-up failed", "err", err)
 		}
+		if err := p.keys.Tidy(ctx); err != nil && ctx.Err() == nil {
+			p.log.ErrorContext(ctx, "keys that are gone not forgotten", "err", err)
+		}
 		if err := p.keys.KeepSpares(ctx); err != nil && ctx.Err() == nil {
 			p.log.ErrorContext(ctx, "spare keys not made", "err", err)
 		}
