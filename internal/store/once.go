@@ -76,34 +76,3 @@ func (s *Store) AppendEvents(ctx context.Context, events ...realm.Event) error {
 		return nil
 	})
 }
-
-// Sweep deletes what expired an hour ago, or whose session ended a day ago, in
-// batches, and passes over what another node is at. Nothing depends on it: expiry
-// is decided when a row is read (S-38).
-func (s *Store) Sweep(ctx context.Context) (int64, error) {
-	const batch = 1000
-	now := s.now()
-	var total int64
-	for _, q := range []struct {
-		query string
-		until time.Time
-	}{
-		{"DELETE FROM auth_requests WHERE id IN (SELECT id FROM auth_requests WHERE expires_at < $1 LIMIT $2", now.Add(-tombstones)},
-		{"DELETE FROM codes WHERE hash IN (SELECT hash FROM codes WHERE expires_at < $1 LIMIT $2", now.Add(-tombstones)},
-		{"DELETE FROM used_once WHERE (realm_id, kind, value) IN (SELECT realm_id, kind, value FROM used_once WHERE expires_at < $1 LIMIT $2", now.Add(-tombstones)},
-		{"DELETE FROM links WHERE hash IN (SELECT hash FROM links WHERE expires_at < $1 LIMIT $2", now.Add(-tombstones)},
-		{"DELETE FROM refresh_families WHERE id IN (SELECT id FROM refresh_families WHERE expires_at < $1 LIMIT $2", now.Add(-tombstones)},
-		{"DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE ended_at > 0 AND ended_at < $1 LIMIT $2", now.Add(-24 * time.Hour)},
-	} {
-		for n := int64(batch); n == batch; total += n {
-			err := s.tx(ctx, func(tx *sql.Tx) (err error) {
-				n, err = exec(ctx, tx, q.query+s.d.skipLocked+")", millis(q.until), batch)
-				return err
-			})
-			if err != nil {
-				return total, err
-			}
-		}
-	}
-	return total, nil
-}

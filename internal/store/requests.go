@@ -272,6 +272,3 @@ func scanCode(row scanner) (*realm.Code, error) {
 	c.AuthTime, c.ExpiresAt, c.UsedAt, c.Part = instant(auth), instant(expires), instant(used), instant(part)
 	return c, err
 }
-
-// tombstones stay this long behind expiry, so that a replay is still noticed.
-const tombstones = time.Hour
