@@ -20,7 +20,7 @@ func put(c map[string]any, m realm.Mapper, v string) { set(c, m, typed(v, m.Conf
 func set(c map[string]any, m realm.Mapper, v any) { setPath(c, m.Config["claim.name"], v) }
 
 // setPath writes "a.b.c" as nested objects; "\." is a dot in a name. It never
-// writes the claims that say whom a token is for and from: those are the
+// writes the claims that say whom a token is of, for and from: those are the
 // issuer's alone.
 func setPath(c map[string]any, path string, v any) {
 	switch first, _, nested := strings.Cut(path, "."); {
@@ -66,7 +66,7 @@ func joined(have, v any) any {
 
 func reserved(claim string) bool {
 	switch claim {
-	case "iss", "exp", "iat", "nbf", "jti", "typ", "azp", "sid", "aud", "nonce", "at_hash", "c_hash", "cnf":
+	case "iss", "sub", "exp", "iat", "nbf", "jti", "typ", "azp", "sid", "aud", "nonce", "at_hash", "c_hash", "cnf":
 		return true
 	}
 	return false

@@ -3,9 +3,10 @@ package token
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
-	"fmt"
+	"encoding/hex"
 	"slices"
 	"strings"
 	"time"
@@ -90,7 +91,7 @@ func (i *Issuer) accessClaims(g Grant, s *subject, now time.Time, life time.Dura
 	}
 	applyAll(c, s, g, every, to)
 	i.common(c, g, now)
-	c["exp"], c["typ"], c["jti"] = now.Add(life).Unix(), "Bearer", jtiPrefix(g, to == toLightweight)+":"+accessID(g.Part)
+	c["exp"], c["typ"], c["jti"] = now.Add(life).Unix(), "Bearer", jtiPrefix(g, to == toLightweight)+":"+accessID(markOf(g))
 	c["scope"] = g.Scopes.InToken()
 	if i.accessType(g) == "at+jwt" {
 		// RFC 9068, section 2.2: sub and client_id are required.
@@ -113,26 +114,47 @@ func jtiPrefix(g Grant, lightweight bool) string {
 	return session + kind + g.Kind
 }
 
-// accessID is the UUID in an access token's jti. In a session its first 48 bits say
-// when the client's part of it began, in milliseconds: a part that ended begins
-// anew with the next single sign-on, and the tokens of its last life must not (RFC
-// 6749, 4.1.2). Comparing iat would trust the clocks of two nodes, to the second.
-func accessID(part time.Time) string {
+// accessID is the UUID in an access token's jti; its first 48 bits are the mark.
+func accessID(mark []byte) string {
 	b := make([]byte, 16)
 	_, _ = rand.Read(b)
-	if !part.IsZero() {
-		var ms [8]byte
-		binary.BigEndian.PutUint64(ms[:], uint64(part.UnixMilli())) // #nosec G115 -- after 1970
-		copy(b, ms[2:])
-	}
+	copy(b, mark)
 	return realm.FormatID(b)
 }
 
-// ofPart reports whether an access token was given out in the part of a session
-// that began then.
-func ofPart(jti string, part time.Time) bool {
+// markOf says what the grant's tokens go back to: a part of a session, else a service
+// account.
+func markOf(g Grant) []byte {
+	if g.Session == nil {
+		return accountMark(g.User.ID)
+	}
+	return partMark(g.Part)
+}
+
+// partMark is when the client's part of a session began, in milliseconds: a part that
+// ended begins anew with the next single sign-on, and the tokens of its last life must
+// not (RFC 6749, 4.1.2). Comparing iat would trust the clocks of two nodes, to the
+// second.
+func partMark(began time.Time) []byte {
+	if began.IsZero() {
+		return nil
+	}
+	return binary.BigEndian.AppendUint64(nil, uint64(began.UnixMilli()))[8-markSize:] // #nosec G115 -- after 1970
+}
+
+// accountMark is for a service account: a client that takes over the name of one that
+// is gone has no use for its tokens.
+func accountMark(userID string) []byte {
+	sum := sha256.Sum256([]byte(userID))
+	return sum[:markSize]
+}
+
+const markSize = 6 // bytes
+
+// marked reports whether an access token goes back to what the mark says.
+func marked(jti string, mark []byte) bool {
 	_, id, _ := strings.Cut(jti, ":")
-	return !part.IsZero() && strings.HasPrefix(strings.ReplaceAll(id, "-", ""), fmt.Sprintf("%012x", part.UnixMilli()))
+	return len(mark) > 0 && strings.HasPrefix(strings.ReplaceAll(id, "-", ""), hex.EncodeToString(mark))
 }
 
 func (i *Issuer) common(c map[string]any, g Grant, now time.Time) {

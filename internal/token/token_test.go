@@ -86,6 +86,8 @@ func TestMappers(t *testing.T) {
 		{"group without its path", m("oidc-group-membership-mapper", "claim.name", "groups", "full.path", "false"), map[string]any{"groups": []any{"night"}}},
 		{"a mapper cannot forge the issuer", m("oidc-hardcoded-claim-mapper", "claim.name", "iss", "claim.value", "https://evil"), map[string]any{}},
 		{"nor put an object in the audience's place", m("oidc-hardcoded-claim-mapper", "claim.name", "aud.x", "claim.value", "admin"), map[string]any{}},
+		{"nor the person", m("oidc-hardcoded-claim-mapper", "claim.name", "sub", "claim.value", "an-administrator"), map[string]any{}},
+		{"nor an object in the person's place", m("oidc-hardcoded-claim-mapper", "claim.name", "sub.x", "claim.value", "y"), map[string]any{}},
 		{"nor the audience", m("oidc-hardcoded-claim-mapper", "claim.name", "aud", "claim.value", "admin"), map[string]any{}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
