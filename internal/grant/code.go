@@ -25,6 +25,9 @@ func (e *Endpoint) authorizationCode(ctx context.Context, q *request) (*token.Re
 	if err := matchCode(q, code); err != nil {
 		return nil, err
 	}
+	if !q.client.StandardFlow {
+		return nil, oauth.Refuse(oauth.CodeExchangeDisabled, "")
+	}
 	if code.Part.IsZero() {
 		return nil, oauth.RefuseBecause(oauth.CodeNotValid, errors.New("the client's part of the session ended"))
 	}
@@ -32,7 +35,7 @@ func (e *Endpoint) authorizationCode(ctx context.Context, q *request) (*token.Re
 	if err != nil {
 		return nil, err
 	}
-	scopes, err := e.scopes(ctx, q, code.Scope)
+	scopes, err := e.scopes(ctx, q, token.StillKnown(q.client, code.Scope))
 	if err != nil {
 		return nil, err
 	}

@@ -36,7 +36,7 @@ func (e *Endpoint) refreshToken(ctx context.Context, q *request) (*token.Respons
 	case !family.RevokedAt.IsZero():
 		return nil, oauth.Refuse(oauth.SessionWithoutClient, "")
 	}
-	narrowed, err := token.Narrow(family.Scope, q.form.Get("scope"))
+	narrowed, err := token.Narrow(q.client, family.Scope, q.form.Get("scope"))
 	if err != nil {
 		return nil, err
 	}
@@ -44,8 +44,11 @@ func (e *Endpoint) refreshToken(ctx context.Context, q *request) (*token.Respons
 	if err != nil {
 		return nil, err
 	}
+	// No nonce: an ID token of a refresh "SHOULD NOT have a nonce Claim, even when the
+	// ID Token issued at the time of the original authentication contained nonce"
+	// (OpenID Connect Core 1.0, 12.2).
 	resp, err := e.Issuer.Issue(ctx, token.Grant{Realm: q.realm, Client: q.client, User: u, Session: s, Origin: q.at.Origin, Scopes: scopes,
-		Kind: token.GrantRefresh, Nonce: family.Nonce, ACR: family.ACR, Family: family, Sent: sent.Generation})
+		Kind: token.GrantRefresh, ACR: family.ACR, Family: family, Sent: sent.Generation})
 	if err != nil {
 		return nil, e.refused(ctx, q, family, err)
 	}

@@ -101,6 +101,7 @@ const (
 	// grants
 	CodeNotValid           Reason = "code_not_valid"
 	CodeWrongClient        Reason = "code_of_another_client"
+	CodeExchangeDisabled   Reason = "code_exchange_disabled"
 	RedirectURIMismatch    Reason = "redirect_uri_mismatch"
 	VerifierMissing        Reason = "code_verifier_missing"
 	VerifierInvalid        Reason = "code_verifier_invalid"
@@ -230,6 +231,7 @@ var answers = map[Reason]Answer{
 
 	CodeNotValid:           {"invalid_grant", statusBadRequest, "Code not valid"},
 	CodeWrongClient:        {"invalid_grant", statusBadRequest, "Auth error: Found different client_id in clientSession"},
+	CodeExchangeDisabled:   {"invalid_grant", statusBadRequest, "Client not allowed to exchange code"},
 	RedirectURIMismatch:    {"invalid_grant", statusBadRequest, "Incorrect redirect_uri"},
 	VerifierMissing:        {"invalid_grant", statusBadRequest, "PKCE code verifier not specified"},
 	VerifierInvalid:        {"invalid_grant", statusBadRequest, "PKCE verification failed: Invalid code verifier"},

@@ -6,14 +6,19 @@ import (
 	"testing"
 )
 
-// serviceToken is a token that a client gets for itself.
-func (s *server) serviceToken(realmName, clientID, secret string) string {
+// serviceAnswer is what a client gets for itself.
+func (s *server) serviceAnswer(realmName, clientID, secret string) answer {
 	s.t.Helper()
 	a := s.token(realmName, url.Values{"grant_type": {"client_credentials"}, "client_id": {clientID}, "client_secret": {secret}, "scope": {"openid"}})
 	if a.text("access_token") == "" {
 		s.t.Fatal(a.body)
 	}
-	return a.text("access_token")
+	return a
+}
+
+func (s *server) serviceToken(realmName, clientID, secret string) string {
+	s.t.Helper()
+	return s.serviceAnswer(realmName, clientID, secret).text("access_token")
 }
 
 // Whoever manages clients may write mappers, and may make a client with a service
@@ -81,4 +86,51 @@ func (s *server) byAdminOf(realmName, method, path, body string) {
 	if a := s.admin(s.adminBearer(), method, realmName, path, body); a.status >= http.StatusBadRequest {
 		s.t.Fatalf("%s %s: %d %s", method, path, a.status, a.body)
 	}
+}
+
+// A client sends with a refresh what the last answer named (oidc-client-ts does):
+// its default scopes are part of that, and what was not granted gives nothing.
+func TestARefreshMayNameWhatItGot(t *testing.T) {
+	s := start(t, nil)
+	first := s.exchange("lenient", s.code(s.browser(), "lenient", url.Values{"scope": {"openid phone"}, "nonce": {"n"}}))
+	refresh := first.text("refresh_token")
+	for _, c := range []struct{ name, asked, want string }{
+		{"the answer's own scope", first.text("scope"), "openid email phone profile"},
+		{"less", "openid email", "openid email profile"},
+		{"what was not granted", "openid address", "openid email profile"},
+		{"nothing", "", "openid email phone profile"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			a := s.token("lenient", url.Values{"grant_type": {"refresh_token"}, "refresh_token": {refresh}, "scope": {c.asked}})
+			if a.text("scope") != c.want {
+				t.Fatalf("%d %s", a.status, a.body)
+			}
+			if claims := claimsOf(t, a.text("id_token")); claims["nonce"] != nil {
+				t.Errorf("the nonce of the login: %v", claims)
+			}
+		})
+	}
+	a := s.token("lenient", url.Values{"grant_type": {"refresh_token"}, "refresh_token": {refresh}, "scope": {"openid nobodys"}})
+	wantError(t, a, 400, "invalid_scope", "Invalid scopes: openid nobodys")
+}
+
+// What an administrator changes at a client meanwhile.
+func TestAClientThatChangedMeanwhile(t *testing.T) {
+	s := start(t, nil)
+	asked := url.Values{"scope": {"openid phone"}}
+	tokens, code := s.exchange("lenient", s.code(s.browser(), "lenient", asked)), s.code(s.browser(), "lenient", asked)
+	client := "clients/" + s.clientID(t)
+	s.byAdmin(t, http.MethodPut, client, map[string]any{"clientId": "app", "optionalClientScopes": []string{"address"}})
+	for name, a := range map[string]answer{"a scope taken, refresh": s.refresh("lenient", tokens.text("refresh_token")), "a scope taken, code": s.exchange("lenient", code)} {
+		if a.text("scope") != "openid email profile" {
+			t.Errorf("%s: %d %s", name, a.status, a.body)
+		}
+	}
+	s.byAdmin(t, http.MethodPut, client, map[string]any{"clientId": "app", "notBefore": 1_000_000_000})
+	if a := s.serviceAnswer("lenient", "app", appSecret); a.json["not-before-policy"] != 1e9 {
+		t.Errorf("the client's not-before: %s", a.body)
+	}
+	code = s.code(s.browser(), "lenient", nil)
+	s.byAdmin(t, http.MethodPut, client, map[string]any{"clientId": "app", "standardFlowEnabled": false})
+	wantError(t, s.exchange("lenient", code), 400, "invalid_grant", "Client not allowed to exchange code")
 }

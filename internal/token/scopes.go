@@ -46,8 +46,8 @@ func mayAsk(c *realm.Client, name string) bool {
 	return name == OpenID || slices.Contains(c.DefaultScopes, name) || slices.Contains(c.OptionalScopes, name)
 }
 
-// StillKnown leaves out of a token's scope what the client has no more: a scope that
-// was taken from a client gives nothing, but breaks nothing either.
+// StillKnown leaves out of what was granted what the client has no more: a scope that
+// was taken from a client gives nothing, but logs nobody out either.
 func StillKnown(c *realm.Client, scope string) string {
 	return strings.Join(slices.DeleteFunc(names(scope), func(name string) bool { return !mayAsk(c, name) }), " ")
 }
@@ -67,19 +67,26 @@ func (s Scopes) InToken() string {
 	return strings.Join(out, " ")
 }
 
-// Narrow keeps a refresh within what was granted: "The requested scope MUST NOT
-// include any scope not originally granted by the resource owner" (RFC 6749, 6).
-func Narrow(granted, asked string) (string, error) {
+// Narrow gives what a refresh asks for of what was granted: "The requested scope MUST
+// NOT include any scope not originally granted by the resource owner" (RFC 6749, 6).
+// As with Keycloak, a scope that the client has and that was not granted is left out,
+// not refused: clients send the scope of the last answer, which names the client's
+// default scopes. Those come along whether they are named or not. Reason: InvalidScope.
+func Narrow(c *realm.Client, granted, asked string) (string, error) {
 	if len(names(asked)) == 0 {
-		return granted, nil
+		return StillKnown(c, granted), nil
 	}
 	had := names(granted)
+	var out []string
 	for _, name := range names(asked) {
-		if !slices.Contains(had, name) {
+		if !mayAsk(c, name) {
 			return "", oauth.Refuse(oauth.InvalidScope, asked)
 		}
+		if slices.Contains(had, name) {
+			out = append(out, name)
+		}
 	}
-	return strings.Join(names(asked), " "), nil
+	return strings.Join(out, " "), nil
 }
 
 // names splits a scope parameter: "a list of space-delimited, case-sensitive

@@ -33,7 +33,7 @@ func (i *Issuer) sign(ctx context.Context, g Grant) (*Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := &Response{AccessToken: access, ExpiresIn: int64(life / time.Second), TokenType: "Bearer", Scope: g.Scopes.InToken(), NotBeforePolicy: g.Realm.NotBefore}
+	out := &Response{AccessToken: access, ExpiresIn: int64(life / time.Second), TokenType: "Bearer", Scope: g.Scopes.InToken(), NotBeforePolicy: max(g.Realm.NotBefore, g.Client.NotBefore, g.User.NotBefore)}
 	if g.Session != nil {
 		out.SessionState = g.Session.ID
 	}

@@ -39,13 +39,20 @@ func TestResolveScopes(t *testing.T) {
 }
 
 func TestNarrowNeverWidens(t *testing.T) {
-	for asked, want := range map[string]string{"": "openid phone", "openid": "openid", "phone openid": "phone openid"} {
-		if got, err := Narrow("openid phone", asked); err != nil || got != want {
-			t.Errorf("%q: %q, %v", asked, got, err)
+	c := &realm.Client{DefaultScopes: []string{"email"}, OptionalScopes: []string{"phone", "address"}}
+	for _, x := range []struct{ name, asked, want string }{
+		{"nothing", "", "openid phone"}, {"less", "openid", "openid"}, {"all", "phone openid", "phone openid"},
+		{"a scope of the client that was not granted", "openid address", "openid"}, {"that one alone", "address", ""},
+		{"what the answer named", "openid email phone", "openid phone"},
+	} {
+		if got, err := Narrow(c, "openid phone gone", x.asked); err != nil || got != x.want {
+			t.Errorf("%s: %q, %v", x.name, got, err)
 		}
 	}
-	if _, err := Narrow("openid", "openid phone"); oauth.ReasonOf(err) != oauth.InvalidScope {
-		t.Errorf("widened: %v", err)
+	for _, asked := range []string{"openid nobodys", "gone"} {
+		if _, err := Narrow(c, "openid gone", asked); oauth.ReasonOf(err) != oauth.InvalidScope {
+			t.Errorf("%q: %v", asked, err)
+		}
 	}
 }
 
