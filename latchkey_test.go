@@ -23,10 +23,11 @@ type op struct {
 	t      *testing.T
 	server *httptest.Server
 	key    jose.Key
-	other  jose.Key // published by nobody
+	other  jose.Key // published by nobody, but for those in publish
 
 	mu        sync.Mutex
 	codes     map[string]url.Values // code → the authorization request
+	publish   []jose.Key            // beside key
 	calls     map[string]int        // path → how often
 	refreshed int
 
@@ -84,11 +85,7 @@ func (p *op) serve(w http.ResponseWriter, r *http.Request) {
 	case "/.well-known/openid-configuration":
 		p.serveMeta(w)
 	case "/certs":
-		b, err := jose.NewSet(jose.Key{ID: p.key.ID, Algorithm: p.key.Algorithm, Use: "sig", Public: p.key.Public}).JSON()
-		if err != nil {
-			p.t.Error(err)
-		}
-		_, _ = w.Write(b)
+		p.serveKeys(w)
 	case "/auth":
 		p.serveAuth(w, r)
 	case "/token":
@@ -105,6 +102,18 @@ func (p *op) serve(w http.ResponseWriter, r *http.Request) {
 	default:
 		http.NotFound(w, r)
 	}
+}
+
+func (p *op) serveKeys(w http.ResponseWriter) {
+	var all []jose.Key
+	for _, k := range append([]jose.Key{p.key}, p.publish...) {
+		all = append(all, jose.Key{ID: k.ID, Algorithm: k.Algorithm, Use: "sig", Public: k.Public})
+	}
+	b, err := jose.NewSet(all...).JSON()
+	if err != nil {
+		p.t.Error(err)
+	}
+	_, _ = w.Write(b)
 }
 
 func (p *op) serveMeta(w http.ResponseWriter) {

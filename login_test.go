@@ -26,6 +26,20 @@ func TestIDTokenIsChecked(t *testing.T) {
 		{"expired", "expiry", func(p *op) { p.claims = set("exp", time.Now().Add(-time.Hour).Unix()) }},
 		{"no exp", "expiry", func(p *op) { p.claims = func(m map[string]any) { delete(m, "exp") } }},
 		{"exp as a text", "form", func(p *op) { p.claims = set("exp", "9999999999") }},
+		{"no iss", "issuer", func(p *op) { p.claims = without("iss") }},
+		{"no aud", "audience", func(p *op) { p.claims = without("aud") }},
+		{"aud is no text", "audience", func(p *op) { p.claims = set("aud", 1) }},
+		{"no iat", "issued-at", func(p *op) { p.claims = without("iat") }},
+		{"no sub at all", "subject", func(p *op) { p.claims = without("sub") }},
+		{"sub is no text", "subject", func(p *op) { p.claims = set("sub", 1) }},
+		{"another audience, azp is us", "audience", func(p *op) { p.claims = set("aud", []string{"other", "third"}) }},
+		{"no kid, signed by a stranger", "signature", func(p *op) {
+			p.sign = func(c map[string]any) string { k := p.other; k.ID = ""; return mustSign(p.t, k, c) }
+		}},
+		{"no kid, several keys, signed by none of them", "signature", func(p *op) {
+			p.publish = []jose.Key{generate(p.t)}
+			p.sign = func(c map[string]any) string { k := p.other; k.ID = ""; return mustSign(p.t, k, c) }
+		}},
 		{"issued in the future", "issued-at", func(p *op) { p.claims = set("iat", time.Now().Add(time.Hour).Unix()) }},
 		{"nonce of another login", "nonce", func(p *op) { p.claims = set("nonce", "other") }},
 		{"no nonce", "nonce", func(p *op) { p.claims = func(m map[string]any) { delete(m, "nonce") } }},
@@ -51,6 +65,9 @@ func TestIDTokenIsChecked(t *testing.T) {
 			wantReason(t, a, a.get("/protected"), 502, "id_token_refused")
 			if !strings.Contains(a.log.String(), c.check) {
 				t.Errorf("the log does not name %q:\n%s", c.check, a.log)
+			}
+			if tokens, users := p.count("/protocol/openid-connect/token"), p.count("/protocol/openid-connect/userinfo"); tokens != 1 || users != 0 {
+				t.Errorf("the login goes on: %d calls of the token endpoint, %d of userinfo", tokens, users)
 			}
 		})
 	}
@@ -100,6 +117,8 @@ func TestAlgorithmsOfTheProvider(t *testing.T) {
 
 func set(claim string, v any) func(map[string]any) { return func(m map[string]any) { m[claim] = v } }
 
+func without(claim string) func(map[string]any) { return func(m map[string]any) { delete(m, claim) } }
+
 func mustSign(t *testing.T, k jose.Key, c map[string]any) string {
 	t.Helper()
 	s, err := jose.Sign(k, "JWT", c)
@@ -124,6 +143,9 @@ func TestWhatTheProviderMayGetWrong(t *testing.T) {
 			p.answer = func(q url.Values) url.Values { q.Del("iss"); return q }
 		}},
 		{"metadata of another issuer", "issuer_mismatch", 502, func(p *op) { p.meta = set("issuer", "https://other.example") }},
+		{"userinfo about nobody", "userinfo_refused", 502, func(p *op) {
+			p.userinfo = func(w http.ResponseWriter) { reply(w, 200, map[string]any{"email": "alice@example.com"}) }
+		}},
 		{"userinfo about somebody else", "userinfo_refused", 502, func(p *op) {
 			p.userinfo = func(w http.ResponseWriter) { reply(w, 200, map[string]any{"sub": "user-2"}) }
 		}},

@@ -44,12 +44,12 @@ type provider struct {
 	cfg    *Config
 	client *http.Client
 
-	mu      sync.Mutex
-	meta    *metadata
-	metaAt  time.Time
-	keys    *jose.Set
-	keysAt  time.Time // of the last answer
-	keysTry time.Time // of the last attempt
+	mu     sync.Mutex
+	meta   *metadata
+	metaAt time.Time
+	keys   *jose.Set
+	keysAt time.Time // of the last answer
+	reread time.Time // when they were last read again for an unknown kid
 }
 
 func newProvider(cfg *Config) *provider {
@@ -132,17 +132,20 @@ type statusError struct {
 
 func (e *statusError) Error() string { return fmt.Sprintf("%s answered %d", e.address, e.status) }
 
-// keySet gives the provider's keys. refetch asks anew because a kid was not found:
-// at most once in a while, so that forged tokens cannot make us flood the provider.
+// keySet gives the provider's keys. refetch asks anew because a kid was not found,
+// right after an ordinary read too: keys rotate when they rotate. Again for the same
+// cause it asks once in a while, so that forged tokens cannot make us flood the provider.
 func (p *provider) keySet(ctx context.Context, jwks string, refetch bool) (*jose.Set, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := p.cfg.Now()
 	expired := p.keys == nil || now.Sub(p.keysAt) >= documentLife
-	if !expired && (!refetch || now.Sub(p.keysTry) < refetchPause) {
+	if !expired && (!refetch || now.Sub(p.reread) < refetchPause) {
 		return p.keys, nil
 	}
-	p.keysTry = now
+	if refetch {
+		p.reread = now
+	}
 	set, err := p.readKeys(ctx, jwks)
 	if err != nil {
 		if p.keys != nil && now.Sub(p.keysAt) < staleLife {

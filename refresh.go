@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/latchkey-id/latchkey/internal/jose"
 	"golang.org/x/oauth2"
 )
 
@@ -122,8 +123,7 @@ func (a *Auth) renew(ctx context.Context, s *session) (*session, error) {
 		next.Token.RefreshToken = s.Token.RefreshToken
 	}
 	if answer.IDToken != "" {
-		sub, _ := s.Claims["sub"].(string)
-		claims, err := a.readClaims(ctx, m, answer, sub)
+		claims, err := a.readClaims(ctx, m, answer, s)
 		switch reason := reasonOf(err); {
 		case err == nil:
 			next.Claims, next.IDToken = claims, answer.IDToken
@@ -136,13 +136,24 @@ func (a *Auth) renew(ctx context.Context, s *session) (*session, error) {
 	return &next, nil
 }
 
-func (a *Auth) readClaims(ctx context.Context, m *metadata, answer *tokenAnswer, subject string) (map[string]any, error) {
-	id, err := a.verifyID(ctx, m, answer.IDToken, expected{accessToken: answer.AccessToken, subject: subject})
+func (a *Auth) readClaims(ctx context.Context, m *metadata, answer *tokenAnswer, s *session) (map[string]any, error) {
+	subject, _ := s.Claims["sub"].(string)
+	id, err := a.verifyID(ctx, m, answer.IDToken, expected{accessToken: answer.AccessToken, subject: subject, before: nonceOf(s.IDToken)})
 	if err != nil {
 		return nil, err
 	}
 	claims := neededClaims(id.Claims)
 	return claims, a.addUserinfo(ctx, m, answer.AccessToken, claims)
+}
+
+// nonceOf reads an ID token that was verified when it came.
+func nonceOf(idToken string) string {
+	_, claims, err := jose.Unverified(idToken)
+	if err != nil {
+		return ""
+	}
+	nonce, _ := claims["nonce"].(string)
+	return nonce
 }
 
 // TokenSource gives access tokens of whoever is logged in, for calls to other

@@ -22,12 +22,13 @@ type expected struct {
 	nonce       string // "" for a refresh
 	accessToken string
 	subject     string // of the session, for a refresh
+	before      string // the nonce of the ID token that a refresh replaces
 }
 
 // idTokenChecks is the named list. A failure names the check in the log.
 func idTokenChecks() []idTokenCheck {
 	return []idTokenCheck{
-		{"kind", checkKind}, {"subject", checkSubject}, {"authorized party", checkAuthorizedParty}, {"nonce", checkNonce}, {"access token hash", checkAccessTokenHash},
+		{"kind", checkKind}, {"subject", checkSubject}, {"authorized party", checkAuthorizedParty}, {"issued-at", checkIssuedAt}, {"nonce", checkNonce}, {"access token hash", checkAccessTokenHash},
 	}
 }
 
@@ -112,8 +113,22 @@ func checkAuthorizedParty(a *Auth, t *jose.Token, _ expected) error {
 	return nil
 }
 
+// checkIssuedAt: "iat REQUIRED" (section 2); jose has looked at when it is.
+func checkIssuedAt(_ *Auth, t *jose.Token, _ expected) error {
+	if _, ok := t.Time("iat"); !ok {
+		return errors.New("iat is missing")
+	}
+	return nil
+}
+
+// checkNonce: "it SHOULD NOT have a nonce Claim ... however, if it is present, its
+// value MUST be the same as in the ID Token issued at the time of the original
+// authentication" (12.2, of a refresh).
 func checkNonce(_ *Auth, t *jose.Token, want expected) error {
 	if want.nonce == "" {
+		if sent := t.Text("nonce"); sent != "" && want.before != "" && sent != want.before {
+			return errors.New("nonce is not the one of the login that is refreshed")
+		}
 		return nil
 	}
 	if subtle.ConstantTimeCompare([]byte(t.Text("nonce")), []byte(want.nonce)) != 1 {
