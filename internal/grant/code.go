@@ -40,7 +40,7 @@ func (e *Endpoint) authorizationCode(ctx context.Context, q *request) (*token.Re
 		return nil, err
 	}
 	resp, err := e.Issuer.Issue(ctx, token.Grant{Realm: q.realm, Client: q.client, User: u, Session: s, Origin: q.at.Origin, Scopes: scopes,
-		Kind: token.GrantCode, Nonce: code.Nonce, ACR: code.ACR, Part: code.Part})
+		Kind: token.GrantCode, Nonce: code.Nonce, ACR: code.ACR, AuthTime: code.AuthTime, Part: code.Part})
 	return resp, afterLogout(err)
 }
 

@@ -48,7 +48,7 @@ func (e *Endpoint) refreshToken(ctx context.Context, q *request) (*token.Respons
 	// ID Token issued at the time of the original authentication contained nonce"
 	// (OpenID Connect Core 1.0, 12.2).
 	resp, err := e.Issuer.Issue(ctx, token.Grant{Realm: q.realm, Client: q.client, User: u, Session: s, Origin: q.at.Origin, Scopes: scopes,
-		Kind: token.GrantRefresh, ACR: family.ACR, Family: family, Sent: sent.Generation})
+		Kind: token.GrantRefresh, ACR: family.ACR, AuthTime: family.AuthTime, Family: family, Sent: sent.Generation})
 	if err != nil {
 		return nil, e.refused(ctx, q, family, err)
 	}

@@ -43,10 +43,13 @@ type Grant struct {
 	Kind    string
 	Nonce   string
 	ACR     string
-	Notes   map[string]string // for session note mappers: clientHost, …
-	Family  *realm.RefreshFamily
-	Sent    int64     // generation of the refresh token that was sent
-	Part    time.Time // the client's part of the session began, when the grant was proved; for a refresh it is the family's
+	// AuthTime is when the user was asked for what this grant goes back to; zero: for
+	// what the session goes back to.
+	AuthTime time.Time
+	Notes    map[string]string // for session note mappers: clientHost, …
+	Family   *realm.RefreshFamily
+	Sent     int64     // generation of the refresh token that was sent
+	Part     time.Time // the client's part of the session began, when the grant was proved; for a refresh it is the family's
 
 	since time.Time // the client's part of the session began; filled in where its life is limited
 }
@@ -143,8 +146,18 @@ func (i *Issuer) record(ctx context.Context, g *Grant) (*realm.RefreshFamily, er
 		return i.Store.RotateRefresh(ctx, g.Realm.ID, g.Family.ID, i.rotation(g), gates)
 	}
 	f := realm.RefreshFamily{ID: randomID(), RealmID: g.Realm.ID, ClientID: g.Client.ID, UserID: g.User.ID, SessionID: g.Session.ID, Scope: g.Scopes.Granted,
-		Nonce: g.Nonce, AuthTime: g.Session.AuthTime, ACR: g.ACR, RotatedAt: i.Now(), StartedAt: i.Now(), ExpiresAt: i.refreshExpiry(g), Part: g.Part}
+		Nonce: g.Nonce, AuthTime: authTime(g), ACR: g.ACR, RotatedAt: i.Now(), StartedAt: i.Now(), ExpiresAt: i.refreshExpiry(g), Part: g.Part}
 	return &f, i.Store.CreateRefreshFamily(ctx, f, gates)
+}
+
+// authTime: "its value MUST represent the time of the original authentication - not
+// the time that the new ID token is issued" (OpenID Connect Core 1.0, 12.2). The
+// session's moves on when its user is asked again, for whomever.
+func authTime(g *Grant) time.Time {
+	if g.AuthTime.IsZero() {
+		return g.Session.AuthTime
+	}
+	return g.AuthTime
 }
 
 // Gates are the facts of a grant that must still hold when it is written.

@@ -189,6 +189,11 @@ func (i *Issuer) idToken(ctx context.Context, g Grant, s *subject, access string
 	if g.Nonce != "" {
 		c["nonce"] = g.Nonce
 	}
+	// "When max_age is used, the ID Token returned MUST include an auth_time Claim
+	// Value" (3.1.2.1), whether the client's scopes bring it or not.
+	if _, has := c["auth_time"]; !has && s.auth > 0 {
+		c["auth_time"] = s.auth
+	}
 	return jose.Sign(key, "JWT", c)
 }
 
@@ -208,7 +213,7 @@ func every(string) bool { return true }
 func (i *Issuer) subject(ctx context.Context, g Grant, to ...target) (*subject, error) {
 	s := &subject{user: g.User.User, client: g.Client, session: g.Session, notes: g.Notes, acr: g.ACR}
 	if g.Session != nil && g.Session.TokenHash != nil { // nobody was at a browser otherwise
-		s.auth = g.Session.AuthTime.Unix()
+		s.auth = authTime(&g).Unix()
 	}
 	if err := i.addRoles(ctx, g, s, to); err != nil {
 		return nil, err
