@@ -20,6 +20,7 @@ import (
 	"github.com/latchkey-id/latchkey/internal/oauth"
 	"github.com/latchkey-id/latchkey/internal/realm"
 	"github.com/latchkey-id/latchkey/internal/store"
+	"github.com/latchkey-id/latchkey/internal/token"
 	"github.com/latchkey-id/latchkey/internal/ui"
 	"github.com/latchkey-id/latchkey/internal/urls"
 	"github.com/latchkey-id/latchkey/internal/web"
@@ -34,6 +35,7 @@ type Realms interface {
 type Endpoint struct {
 	Realms  Realms
 	Store   *store.Store
+	Issuer  *token.Issuer
 	Journey *journey.Journey
 	Logger  *slog.Logger
 	Now     func() time.Time
@@ -104,6 +106,7 @@ type request struct {
 	at     urls.Realm
 	params url.Values
 	client *realm.Client
+	about  string // the sub of id_token_hint, "" without one
 }
 
 // phaseA finds out whether there is a place to send the browser back to.
@@ -181,7 +184,7 @@ func (e *Endpoint) visit(a *request) *journey.Visit {
 		ID: newID(), RealmID: a.realm.ID, ClientID: a.client.ID, State: realm.RequestOpen, Origin: a.at.Origin, CreatedAt: now, ExpiresAt: now.Add(life),
 		Params: realm.AuthParams{ResponseType: p.Get("response_type"), ResponseMode: p.Get("response_mode"), RedirectURI: p.Get("redirect_uri"),
 			State: p.Get("state"), StateSent: p.Has("state"), Scope: p.Get("scope"), Nonce: p.Get("nonce"), CodeChallenge: p.Get("code_challenge"),
-			CodeChallengeMethod: challengeMethod(p), Prompt: p.Get("prompt"), MaxAge: maxAge(p), LoginHint: p.Get("login_hint"),
+			CodeChallengeMethod: challengeMethod(p), Prompt: p.Get("prompt"), MaxAge: maxAge(p), LoginHint: p.Get("login_hint"), Subject: a.about,
 			UILocales: p.Get("ui_locales"), ACRValues: p.Get("acr_values")},
 	}}
 }

@@ -18,7 +18,7 @@ import (
 // names are an audit of the protocol.
 func (e *Endpoint) phaseB(ctx context.Context, a *request) error {
 	for _, check := range []func(context.Context, *request) error{
-		checkDuplicates, checkRequestObject, checkResponseType, checkResponseMode, checkFlows, checkNonce, checkChallenge, checkMaxAge, checkPrompt, e.checkScope,
+		checkDuplicates, checkRequestObject, checkResponseType, checkResponseMode, checkFlows, checkNonce, checkChallenge, checkMaxAge, checkPrompt, e.checkScope, e.checkHint,
 	} {
 		if err := check(ctx, a); err != nil {
 			return err
@@ -145,12 +145,32 @@ func maxAge(p url.Values) *int64 {
 	return &n
 }
 
-// checkPrompt refuses what asks for a page that is not offered. Unknown values
-// are ignored, as Keycloak ignores them.
+// checkPrompt: "If this parameter contains none with any other value, an error is
+// returned" (OpenID Connect Core 1.0, 3.1.2.1). It refuses what asks for a page that
+// is not offered; other unknown values are ignored, as Keycloak ignores them.
 func checkPrompt(_ context.Context, a *request) error {
-	if slices.Contains(strings.Fields(a.params.Get("prompt")), "create") {
+	prompt := strings.Fields(a.params.Get("prompt"))
+	switch {
+	case len(prompt) > 1 && slices.Contains(prompt, "none"):
+		return oauth.Refuse(oauth.InvalidParameter, "prompt")
+	case slices.Contains(prompt, "create"):
 		return oauth.Refuse(oauth.InteractionRequired, "prompt=create: registration is off")
 	}
+	return nil
+}
+
+// checkHint finds out who id_token_hint is about; flow sees to it that nobody else
+// is answered for. Reason: HintInvalid.
+func (e *Endpoint) checkHint(ctx context.Context, a *request) error {
+	hint := a.params.Get("id_token_hint")
+	if hint == "" {
+		return nil
+	}
+	t, err := e.Issuer.Hint(ctx, a.realm, a.at.Origin, hint)
+	if err != nil {
+		return err
+	}
+	a.about = t.Text("sub")
 	return nil
 }
 

@@ -100,21 +100,40 @@ func mustLogin(f Facts, prompt []string) why {
 	switch {
 	case f.Session == nil || !SessionLives(f.Realm, f.Session, f.Now):
 		return fresh
-	case f.User == nil || !f.User.Enabled:
+	case f.User == nil || !f.User.Enabled || !hinted(f):
 		return fresh
 	case slices.Contains(prompt, "login"):
 		return again
-	case f.Request.Params.MaxAge != nil && f.Now.Sub(f.Session.AuthTime) > time.Duration(*f.Request.Params.MaxAge)*time.Second:
+	case tooLongAgo(f.Request.Params.MaxAge, f.Session.AuthTime, f.Now):
 		return again
 	}
 	return none
+}
+
+// tooLongAgo: "If the elapsed time is greater than this value, the OP MUST attempt
+// to actively re-authenticate the End-User. ... Note that max_age=0 is equivalent to
+// prompt=login" (OpenID Connect Core 1.0, 3.1.2.1).
+func tooLongAgo(maxAge *int64, at, now time.Time) bool {
+	return maxAge != nil && (*maxAge == 0 || now.Sub(at) > time.Duration(*maxAge)*time.Second)
 }
 
 func issueOrDeny(f Facts) Step {
 	if err := MayIssue(f); err != nil {
 		return Step{Kind: Deny, Err: err}
 	}
+	if !hinted(f) {
+		return Step{Kind: Deny, Err: oauth.Refuse(oauth.LoginRequired, "another user than id_token_hint is about")}
+	}
 	return Step{Kind: Issue}
+}
+
+// hinted: "If the End-User identified by the ID Token is already logged in or is
+// logged in as a result of the request ..., then the Authorization Server returns a
+// positive response; otherwise, it MUST return an error, such as login_required"
+// (OpenID Connect Core 1.0, 3.1.2.1, id_token_hint).
+func hinted(f Facts) bool {
+	about := f.Request.Params.Subject
+	return about == "" || about == f.User.ID
 }
 
 // SessionLives decides at read time whether a session is within its idle and

@@ -41,6 +41,24 @@ func TestNext(t *testing.T) {
 		{"prompt=login", func(f *flow.Facts) { f.Request.Params.Prompt = "login" }, flow.Step{Kind: flow.Login, Reauthenticate: true}, ""},
 		{"max_age passed", func(f *flow.Facts) { f.Request.Params.MaxAge = seconds(60) }, flow.Step{Kind: flow.Login, Reauthenticate: true}, ""},
 		{"max_age=0", func(f *flow.Facts) { f.Request.Params.MaxAge = seconds(0) }, flow.Step{Kind: flow.Login, Reauthenticate: true}, ""},
+		{"max_age=0, in the same moment", func(f *flow.Facts) { f.Request.Params.MaxAge, f.Session.AuthTime = seconds(0), f.Now }, flow.Step{Kind: flow.Login, Reauthenticate: true}, ""},
+		{"max_age to the second", func(f *flow.Facts) {
+			f.Request.Params.MaxAge, f.Session.AuthTime = seconds(60), f.Now.Add(-60*time.Second)
+		}, flow.Step{Kind: flow.Issue, Existing: true}, ""},
+		{"id_token_hint", func(f *flow.Facts) { f.User.ID, f.Request.Params.Subject = "a", "a" }, flow.Step{Kind: flow.Issue, Existing: true}, ""},
+		{"id_token_hint of another", func(f *flow.Facts) { f.User.ID, f.Request.Params.Subject = "a", "b" }, flow.Step{Kind: flow.Login}, ""},
+		{"id_token_hint of another, prompt=login", func(f *flow.Facts) {
+			f.User.ID, f.Request.Params.Subject, f.Request.Params.Prompt = "a", "b", "login"
+		}, flow.Step{Kind: flow.Login}, ""},
+		{"id_token_hint of another, prompt=none", func(f *flow.Facts) {
+			f.User.ID, f.Request.Params.Subject, f.Request.Params.Prompt = "a", "b", "none"
+		}, flow.Step{Kind: flow.Deny}, oauth.LoginRequired},
+		{"id_token_hint, and another has logged in", func(f *flow.Facts) {
+			f.User.ID, f.Request.Params.Subject, f.Request.State, f.Session = "a", "b", realm.RequestActing, nil
+		}, flow.Step{Kind: flow.Deny}, oauth.LoginRequired},
+		{"id_token_hint, and another is authenticated", func(f *flow.Facts) {
+			f.User.ID, f.Request.Params.Subject, f.Request.State = "a", "b", realm.RequestAuthenticated
+		}, flow.Step{Kind: flow.Deny}, oauth.LoginRequired},
 		{"max_age not passed", func(f *flow.Facts) { f.Request.Params.MaxAge = seconds(7200) }, flow.Step{Kind: flow.Issue, Existing: true}, ""},
 		{"prompt=none", func(f *flow.Facts) { f.Request.Params.Prompt = "none" }, flow.Step{Kind: flow.Issue, Existing: true}, ""},
 		{"prompt=none and nobody", func(f *flow.Facts) { f.Request.Params.Prompt = "none"; f.Session = nil }, flow.Step{Kind: flow.Deny}, oauth.LoginRequired},

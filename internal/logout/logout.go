@@ -19,7 +19,6 @@ import (
 	"github.com/latchkey-id/latchkey/internal/audit"
 	"github.com/latchkey-id/latchkey/internal/clientauth"
 	"github.com/latchkey-id/latchkey/internal/jose"
-	"github.com/latchkey-id/latchkey/internal/keys"
 	"github.com/latchkey-id/latchkey/internal/oauth"
 	"github.com/latchkey-id/latchkey/internal/realm"
 	"github.com/latchkey-id/latchkey/internal/seal"
@@ -40,7 +39,6 @@ type Realms interface {
 type Endpoint struct {
 	Realms     Realms
 	Store      *store.Store
-	Keys       *keys.Keeper
 	Issuer     *token.Issuer
 	Clients    *clientauth.Authenticator
 	Cookies    *session.Cookies
@@ -91,6 +89,7 @@ type asked struct {
 	hint    *jose.Token   // nil without a hint
 	target  string        // "" for our own page
 	state   string
+	lang    string // of our page, from ui_locales or the browser
 	current *realm.Session
 }
 
@@ -103,13 +102,12 @@ func (e *Endpoint) ask(w http.ResponseWriter, r *http.Request, p url.Values) err
 	if a.hint != nil {
 		return e.finish(w, r, a)
 	}
-	lang := web.Language(r, p.Get("ui_locales"))
 	tokenText, err := e.formToken(a)
 	if err != nil {
 		return err
 	}
 	action := a.at.LogoutConfirm() + "?" + url.Values{"client_id": {clientID(a.client)}, "tab_id": {"1"}}.Encode()
-	return web.WritePage(w, r, http.StatusOK, ui.LogoutPage{Lang: lang, RealmName: name(a.realm), Action: action, FormToken: tokenText})
+	return web.WritePage(w, r, http.StatusOK, ui.LogoutPage{Lang: a.lang, RealmName: name(a.realm), Action: action, FormToken: tokenText})
 }
 
 func name(r *realm.Realm) string {
@@ -126,7 +124,7 @@ func clientID(c *realm.Client) string {
 	return c.ClientID
 }
 
-// check validates a logout request. Reasons: LogoutHintInvalid,
+// check validates a logout request. Reasons: HintInvalid,
 // LogoutHintMissing, LogoutRedirectInvalid.
 func (e *Endpoint) check(r *http.Request, p url.Values) (*asked, error) {
 	if err := web.Single(p); err != nil {
@@ -136,7 +134,7 @@ func (e *Endpoint) check(r *http.Request, p url.Values) (*asked, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &asked{realm: in, at: at, state: p.Get("state")}
+	a := &asked{realm: in, at: at, state: p.Get("state"), lang: web.Language(r, p.Get("ui_locales"))}
 	if a.current, err = e.Cookies.Current(r.Context(), r, in); err != nil {
 		return nil, err
 	}
@@ -149,25 +147,20 @@ func (e *Endpoint) check(r *http.Request, p url.Values) (*asked, error) {
 	return a, checkTarget(a, p.Get("post_logout_redirect_uri"))
 }
 
-// checkHint verifies an ID token of ours, with keys that sign no more too; its expiry does
-// not matter: "the OP SHOULD accept ID Tokens when the RP identified by the ID
-// Token's aud claim ... has a current session or had a recent session" (2).
+// checkHint verifies an ID token of ours. It has to be the named client's: "When
+// both client_id and id_token_hint are present, the OP MUST verify that the Client
+// Identifier matches the one used when issuing the ID Token" (2).
 func (e *Endpoint) checkHint(ctx context.Context, a *asked, hint, clientID string) error {
 	if hint == "" {
 		return nil
 	}
-	set, err := e.Keys.Set(ctx, a.realm)
+	t, err := e.Issuer.Hint(ctx, a.realm, a.at.Origin, hint)
 	if err != nil {
 		return err
 	}
-	t, err := jose.Verify(hint, set, jose.Expected{Algorithms: jose.SignatureAlgorithms(), Issuer: a.at.Issuer(), Audience: clientID, Now: e.Now(), Ahead: token.NodesApart,
-		AnyExpiry: true})
-	if err != nil {
-		return oauth.RefuseBecause(oauth.LogoutHintInvalid, err)
-	}
 	// A mapper can add audiences to an ID token; azp is whom it was issued to.
-	if azp := t.Text("azp"); t.Text("typ") != "ID" || azp == "" || (clientID != "" && azp != clientID) {
-		return oauth.Refuse(oauth.LogoutHintInvalid, "typ is "+t.Text("typ")+", azp is "+azp)
+	if azp := t.Text("azp"); clientID != "" && azp != clientID {
+		return oauth.Refuse(oauth.HintInvalid, "azp is "+azp)
 	}
 	a.hint = t
 	return nil
@@ -239,9 +232,8 @@ func (e *Endpoint) finish(w http.ResponseWriter, r *http.Request, a *asked) erro
 		}
 	}
 	if a.target == "" {
-		lang := web.Language(r, "")
-		words := ui.MessagesFor(lang)
-		return web.WritePage(w, r, http.StatusOK, ui.InfoPage{Lang: lang, RealmName: name(a.realm), Heading: words.LoggedOutTitle, Text: words.LoggedOutText})
+		words := ui.MessagesFor(a.lang)
+		return web.WritePage(w, r, http.StatusOK, ui.InfoPage{Lang: a.lang, RealmName: name(a.realm), Heading: words.LoggedOutTitle, Text: words.LoggedOutText})
 	}
 	to := a.target
 	if a.state != "" {
@@ -267,7 +259,7 @@ func sessionsToEnd(a *asked) []string {
 // formToken seals what was asked, bound to the session it would end: the form
 // carries it, and nothing of it can be changed on the way.
 func (e *Endpoint) formToken(a *asked) (string, error) {
-	v := url.Values{"client": {""}, "target": {a.target}, "state": {a.state}, "session": {""}, "until": {e.Now().Add(10 * time.Minute).Format(time.RFC3339)}}
+	v := url.Values{"client": {""}, "target": {a.target}, "state": {a.state}, "lang": {a.lang}, "session": {""}, "until": {e.Now().Add(10 * time.Minute).Format(time.RFC3339)}}
 	if a.client != nil {
 		v.Set("client", a.client.ClientID)
 	}
@@ -295,7 +287,7 @@ func (e *Endpoint) confirm(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return oauth.RefuseBecause(oauth.LogoutFailed, err)
 	}
-	a := &asked{realm: in, at: at, target: v.Get("target"), state: v.Get("state")}
+	a := &asked{realm: in, at: at, target: v.Get("target"), state: v.Get("state"), lang: v.Get("lang")}
 	if a.current, err = e.Cookies.Current(r.Context(), r, in); err != nil {
 		return err
 	}

@@ -78,6 +78,7 @@ const (
 	InteractionRequired     Reason = "interaction_required"
 	AccessDenied            Reason = "access_denied"
 	AuthenticationExpired   Reason = "authentication_expired"
+	HintInvalid             Reason = "id_token_hint_invalid" // at the logout too, a page there
 
 	// login pages
 	CookieMissing    Reason = "login_cookie_missing"
@@ -93,7 +94,6 @@ const (
 	// logout
 	LogoutRedirectInvalid Reason = "post_logout_redirect_uri_not_registered"
 	LogoutHintMissing     Reason = "id_token_hint_missing"
-	LogoutHintInvalid     Reason = "id_token_hint_invalid"
 	LogoutFailed          Reason = "logout_failed"
 
 	SetupLinkUsed Reason = "setup_link_used"
@@ -210,6 +210,7 @@ var answers = map[Reason]Answer{
 	LoginRequired:           {"login_required", statusBadRequest, ""},
 	InteractionRequired:     {"interaction_required", statusBadRequest, ""},
 	AccessDenied:            {"access_denied", statusBadRequest, ""},
+	HintInvalid:             {"invalid_request", statusBadRequest, "Invalid parameter: id_token_hint"},
 	AuthenticationExpired:   {"temporarily_unavailable", statusBadRequest, "authentication_expired"},
 
 	CookieMissing:    {"invalid_request", statusBadRequest, "Restart login cookie not found. It may have expired; it may have been deleted or cookies are disabled in your browser. If cookies are disabled then enable them. Click Back to Application to login again."},
@@ -224,7 +225,6 @@ var answers = map[Reason]Answer{
 
 	LogoutRedirectInvalid: {"invalid_request", statusBadRequest, "Invalid redirect uri"},
 	LogoutHintMissing:     {"invalid_request", statusBadRequest, "Missing parameters: id_token_hint"},
-	LogoutHintInvalid:     {"invalid_request", statusBadRequest, "Invalid parameter: id_token_hint"},
 	LogoutFailed:          {"invalid_request", statusBadRequest, "Logout failed"},
 
 	SetupLinkUsed: {"invalid_request", statusGone, "This link has been used, or is too old."},
@@ -280,8 +280,18 @@ func AnswerTo(err error) Answer {
 	if !ok {
 		return answers[ServerError]
 	}
-	a.Description = strings.ReplaceAll(a.Description, "%s", e.Detail)
+	a.Description = strings.Map(described, strings.ReplaceAll(a.Description, "%s", e.Detail))
 	return a
+}
+
+// described: "Values for the "error_description" parameter MUST NOT include
+// characters outside the set %x20-21 / %x23-5B / %x5D-7E" (RFC 6749, 4.1.2.1). What a
+// request brings along would put any there.
+func described(r rune) rune {
+	if r < ' ' || r == '"' || r == '\\' || r > '~' {
+		return '?'
+	}
+	return r
 }
 
 func asError(err error) *Error {

@@ -126,7 +126,7 @@ func wire(cfg Config, pool *password.Pool) *Provider {
 		page    = realms.errors(web.PageErrors(log, func(r *http.Request) string { return r.PathValue("realm") }))
 		metrics = web.NewMetrics()
 	)
-	auth := &authorize.Endpoint{Realms: realms, Store: cfg.Store, Journey: steps, Logger: log, Now: cfg.Now, Errors: page}
+	auth := &authorize.Endpoint{Realms: realms, Store: cfg.Store, Issuer: issuer, Journey: steps, Logger: log, Now: cfg.Now, Errors: page}
 	pages := &login.Pages{Realms: realms, Journey: steps, Seal: cfg.Seal, Errors: page}
 	steps.Show, steps.Act, steps.Respond = pages.Show, pages.Act, auth.Respond
 
@@ -139,7 +139,7 @@ func wire(cfg Config, pool *password.Pool) *Provider {
 		&introspect.Endpoint{Realms: realms, Store: cfg.Store, Clients: clients, Issuer: issuer, Logger: log, Errors: json},
 		&discovery.Documents{Realms: realms, Store: cfg.Store, Keys: keeper, Logger: log, Errors: json},
 		&checksession.Endpoint{Realms: realms, Store: cfg.Store, Errors: json},
-		&logout.Endpoint{Realms: realms, Store: cfg.Store, Keys: keeper, Issuer: issuer, Clients: clients, Cookies: cookies, Seal: cfg.Seal, Audit: events,
+		&logout.Endpoint{Realms: realms, Store: cfg.Store, Issuer: issuer, Clients: clients, Cookies: cookies, Seal: cfg.Seal, Audit: events,
 			Logger: log, Now: cfg.Now, PageErrors: page, JSONErrors: json},
 		&adminapi.API{Store: cfg.Store, Manage: manager, Issuer: issuer, Origin: realms.Origin, Logger: log, Now: cfg.Now},
 		&login.Setup{Manage: manager, Errors: page},

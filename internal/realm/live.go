@@ -80,6 +80,7 @@ type AuthParams struct {
 	Prompt              string `json:"prompt,omitempty"`
 	MaxAge              *int64 `json:"max_age,omitempty"` // seconds
 	LoginHint           string `json:"login_hint,omitempty"`
+	Subject             string `json:"subject,omitempty"` // who id_token_hint is about
 	UILocales           string `json:"ui_locales,omitempty"`
 	ACRValues           string `json:"acr_values,omitempty"`
 	Claims              string `json:"claims,omitempty"`

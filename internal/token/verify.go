@@ -64,6 +64,24 @@ func (i *Issuer) Verify(ctx context.Context, r *realm.Realm, origin, token strin
 	return i.Alive(ctx, r, t)
 }
 
+// Hint verifies an ID token of ours that comes back as id_token_hint, with keys that
+// sign no more too. Its expiry does not matter: "The OP SHOULD accept ID Tokens ...
+// even when expired". Reason: HintInvalid.
+func (i *Issuer) Hint(ctx context.Context, r *realm.Realm, origin, hint string) (*jose.Token, error) {
+	set, err := i.Keys.Set(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	t, err := jose.Verify(hint, set, jose.Expected{Algorithms: jose.SignatureAlgorithms(), Issuer: urls.Realm{Origin: origin, Name: r.Name}.Issuer(), Now: i.Now(), Ahead: NodesApart, AnyExpiry: true})
+	if err != nil {
+		return nil, oauth.RefuseBecause(oauth.HintInvalid, err)
+	}
+	if t.Text("typ") != "ID" || t.Text("azp") == "" || t.Text("sub") == "" {
+		return nil, oauth.Refuse(oauth.HintInvalid, "typ is "+t.Text("typ")+", azp is "+t.Text("azp"))
+	}
+	return t, nil
+}
+
 // Alive gives what a token of ours that verified names, while all of it is still
 // there, as of one moment, not revoked and as old as it may be. Reasons: TokenInvalid, TokenSessionGone,
 // TokenUserDisabled.

@@ -93,7 +93,7 @@ func advice(reason oauth.Reason) string {
 		return "Go back to the application and sign in again. Cookies must be allowed for this site."
 	case oauth.HashingBusy, oauth.Unavailable:
 		return "Please try again in a few seconds."
-	case oauth.LogoutRedirectInvalid, oauth.LogoutHintInvalid, oauth.LogoutHintMissing, oauth.LogoutFailed:
+	case oauth.LogoutRedirectInvalid, oauth.HintInvalid, oauth.LogoutHintMissing, oauth.LogoutFailed:
 		return "You may still be logged in. Go back to the application and log out again."
 	case oauth.UnenforcedPolicy:
 		return "The login is refused because it would be weaker than this realm asks for. An administrator finds the setting by the name above."
