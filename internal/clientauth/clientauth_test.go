@@ -29,7 +29,7 @@ func (c clients) ClientByClientID(_ context.Context, _, id string) (*realm.Clien
 
 func known() clients {
 	sum := sha256.Sum256([]byte(secret))
-	none := sha256.Sum256(nil)
+	none, percent := sha256.Sum256(nil), sha256.Sum256([]byte("100%"))
 	client := func(id string, change func(*realm.Client)) *realm.Client {
 		c := &realm.Client{ClientID: id, Enabled: true, SecretHash: sum[:]}
 		change(c)
@@ -45,6 +45,7 @@ func known() clients {
 		client("secret-jwt", func(c *realm.Client) { c.AuthenticatorType = "client-secret-jwt" }),
 		client("x509", func(c *realm.Client) { c.AuthenticatorType = "client-x509" }),
 		client("without", func(c *realm.Client) { c.SecretHash = nil }),
+		client("percent", func(c *realm.Client) { c.SecretHash = percent[:] }),
 		client("empty", func(c *realm.Client) { c.SecretHash = none[:] }),
 	} {
 		out[c.ClientID] = c
@@ -67,6 +68,8 @@ func TestIdentify(t *testing.T) {
 		{"form", "", url.Values{"client_id": {"app"}, "client_secret": {secret}}, ""},
 		{"Basic", basic("app", right), nil, ""},
 		{"Basic with a raw secret", basic("app", "s3cr:et +"), nil, oauth.WrongSecret}, // a raw "+" is a blank
+		{"Basic with a raw per cent", basic("percent", "100%"), nil, ""},               // no form encoding: it counts as it stands
+		{"Basic with that secret's beginning", basic("percent", "100"), nil, oauth.WrongSecret},
 		{"basic in small letters", "basic " + basic("app", right)[6:], nil, ""},
 		{"Basic and the same client_id", basic("app", right), url.Values{"client_id": {"app"}}, ""},
 		{"Basic and another client_id", basic("app", right), url.Values{"client_id": {"public"}}, oauth.WrongSecret},
@@ -99,6 +102,8 @@ func TestIdentify(t *testing.T) {
 		{"an assertion is asked for", "", url.Values{"client_id": {"jwt"}, "client_secret": {secret}}, oauth.AssertionMissing},
 		{"an assertion by secret is asked for", "", url.Values{"client_id": {"secret-jwt"}, "client_secret": {secret}}, oauth.AssertionMissing},
 		{"an assertion", "", url.Values{"client_id": {"jwt"}, "client_assertion_type": {"x"}, "client_secret": {secret}}, oauth.UnsupportedClientAuth},
+		{"an assertion beside Basic", basic("jwt", right), url.Values{"client_assertion_type": {"x"}}, oauth.UnsupportedClientAuth},
+		{"Basic where an assertion is asked for", basic("jwt", right), nil, oauth.AssertionMissing},
 		{"a certificate is asked for", "", url.Values{"client_id": {"x509"}, "client_secret": {secret}}, oauth.UnsupportedClientAuth},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -38,6 +38,7 @@ func TestNext(t *testing.T) {
 		{"too old", func(f *flow.Facts) { f.Session.StartedAt = now().Add(-36001 * time.Second) }, flow.Step{Kind: flow.Login}, ""},
 		{"ended", func(f *flow.Facts) { f.Session.EndedAt = now().Add(-time.Second) }, flow.Step{Kind: flow.Login}, ""},
 		{"the user was disabled", func(f *flow.Facts) { f.User.Enabled = false }, flow.Step{Kind: flow.Login}, ""},
+		{"the user was deleted", func(f *flow.Facts) { f.User = nil }, flow.Step{Kind: flow.Login}, ""},
 		{"prompt=login", func(f *flow.Facts) { f.Request.Params.Prompt = "login" }, flow.Step{Kind: flow.Login, Reauthenticate: true}, ""},
 		{"max_age passed", func(f *flow.Facts) { f.Request.Params.MaxAge = seconds(60) }, flow.Step{Kind: flow.Login, Reauthenticate: true}, ""},
 		{"max_age=0", func(f *flow.Facts) { f.Request.Params.MaxAge = seconds(0) }, flow.Step{Kind: flow.Login, Reauthenticate: true}, ""},
@@ -60,6 +61,10 @@ func TestNext(t *testing.T) {
 			f.User.ID, f.Request.Params.Subject, f.Request.State = "a", "b", realm.RequestAuthenticated
 		}, flow.Step{Kind: flow.Deny}, oauth.LoginRequired},
 		{"max_age not passed", func(f *flow.Facts) { f.Request.Params.MaxAge = seconds(7200) }, flow.Step{Kind: flow.Issue, Existing: true}, ""},
+		{"max_age to the second", func(f *flow.Facts) { f.Request.Params.MaxAge = seconds(3600) }, flow.Step{Kind: flow.Issue, Existing: true}, ""},
+		{"max_age passed by a millisecond", func(f *flow.Facts) {
+			f.Request.Params.MaxAge, f.Session.AuthTime = seconds(3600), f.Session.AuthTime.Add(-time.Millisecond)
+		}, flow.Step{Kind: flow.Login, Reauthenticate: true}, ""},
 		{"prompt=none", func(f *flow.Facts) { f.Request.Params.Prompt = "none" }, flow.Step{Kind: flow.Issue, Existing: true}, ""},
 		{"prompt=none and nobody", func(f *flow.Facts) { f.Request.Params.Prompt = "none"; f.Session = nil }, flow.Step{Kind: flow.Deny}, oauth.LoginRequired},
 		{"prompt=none and max_age", func(f *flow.Facts) { f.Request.Params.Prompt = "none"; f.Request.Params.MaxAge = seconds(1) }, flow.Step{Kind: flow.Deny}, oauth.LoginRequired},
@@ -106,6 +111,8 @@ func TestS86MayIssue(t *testing.T) {
 		{"not-before of the realm", func(f *flow.Facts) { f.Realm.NotBefore = now().Unix() }, oauth.SessionNotActive},
 		{"not-before of the client", func(f *flow.Facts) { f.Client.NotBefore = now().Unix() }, oauth.SessionNotActive},
 		{"not-before of the user", func(f *flow.Facts) { f.User.NotBefore = now().Unix() }, oauth.SessionNotActive},
+		{"a not-before of the second in which it began", func(f *flow.Facts) { f.Realm.NotBefore = f.Session.StartedAt.Unix() }, ""},
+		{"a not-before of the second after it", func(f *flow.Facts) { f.Realm.NotBefore = f.Session.StartedAt.Unix() + 1 }, oauth.SessionNotActive},
 		{"an older not-before", func(f *flow.Facts) { f.Realm.NotBefore = now().Add(-2 * time.Hour).Unix() }, ""},
 		{"a required action that is not done here", func(f *flow.Facts) { f.User.RequiredActions = []string{"CONFIGURE_TOTP"} }, oauth.UnenforcedPolicy},
 		{"a refresh while an action waits for the next login", func(f *flow.Facts) { f.User.RequiredActions = []string{"UPDATE_PASSWORD"} }, ""},
@@ -178,4 +185,55 @@ func TestS86MayIssue(t *testing.T) {
 
 func extra(name, value string) map[string]json.RawMessage {
 	return map[string]json.RawMessage{name: json.RawMessage(value)}
+}
+
+// CVE-2025-11429: a realm that no longer remembers gives nobody the longer life.
+func TestSessionLimits(t *testing.T) {
+	lives := realm.Lifespans{SSOSessionIdle: 10, SSOSessionMax: 20, SSOSessionIdleRememberMe: 100, SSOSessionMaxRememberMe: 200}
+	shorter := realm.Lifespans{SSOSessionIdle: 10, SSOSessionMax: 20, SSOSessionIdleRememberMe: 5}
+	for _, c := range []struct {
+		name             string
+		lives            realm.Lifespans
+		remembers, asked bool
+		idle, most       time.Duration
+	}{
+		{"remembered", lives, true, true, 100 * time.Second, 200 * time.Second},
+		{"not asked for", lives, true, false, 10 * time.Second, 20 * time.Second},
+		{"switched off since", lives, false, true, 10 * time.Second, 20 * time.Second},
+		{"neither", lives, false, false, 10 * time.Second, 20 * time.Second},
+		{"shorter, and not set", shorter, true, true, 10 * time.Second, 20 * time.Second},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			idle, most := flow.SessionLimits(&realm.Realm{RememberMe: c.remembers, Lifespans: c.lives}, &realm.Session{RememberMe: c.asked})
+			if idle != c.idle || most != c.most {
+				t.Errorf("got %v and %v, want %v and %v", idle, most, c.idle, c.most)
+			}
+		})
+	}
+}
+
+func TestClientLimits(t *testing.T) {
+	for _, c := range []struct {
+		name      string
+		own       map[string]string
+		realmIdle int
+		want      time.Duration
+	}{
+		{"its own", map[string]string{"client.session.idle.timeout": "60"}, 300, time.Minute},
+		{"the realm's", nil, 300, 5 * time.Minute},
+		{"0 inherits", map[string]string{"client.session.idle.timeout": "0"}, 300, 5 * time.Minute},
+		{"less than nothing inherits", map[string]string{"client.session.idle.timeout": "-1"}, 300, 5 * time.Minute},
+		{"no number inherits", map[string]string{"client.session.idle.timeout": "60s"}, 300, 5 * time.Minute},
+		{"more than a number holds inherits", map[string]string{"client.session.idle.timeout": "9223372036854775807"}, 300, 5 * time.Minute},
+		{"the realm's less than nothing", nil, -1, 0},
+		{"neither", nil, 0, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := &realm.Realm{Lifespans: realm.Lifespans{ClientSessionIdle: c.realmIdle, ClientSessionMax: 7}}
+			idle, most := flow.ClientLimits(r, &realm.Client{Attributes: c.own})
+			if idle != c.want || most != 7*time.Second {
+				t.Errorf("got %v and %v, want %v and 7s", idle, most, c.want)
+			}
+		})
+	}
 }

@@ -45,6 +45,25 @@ func TestCauseStaysForTheLog(t *testing.T) {
 	}
 }
 
+func TestTheLogNamesReasonDetailAndCause(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		err  error
+		want string
+	}{
+		{"a reason", oauth.Refuse(oauth.WrongSecret, ""), "wrong_client_secret"},
+		{"a detail", oauth.Refuse(oauth.WrongSecret, "app"), "wrong_client_secret (app)"},
+		{"a cause", oauth.RefuseBecause(oauth.WrongSecret, errors.New("no row")), "wrong_client_secret: no row"},
+		{"both", &oauth.Error{Reason: oauth.WrongSecret, Detail: "app", Cause: errors.New("no row")}, "wrong_client_secret (app): no row"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got := c.err.Error(); got != c.want {
+				t.Errorf("the log would read %q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
 // A reason without a row would answer 500 where a refusal was meant.
 func TestEveryReasonHasARow(t *testing.T) {
 	f, err := parser.ParseFile(token.NewFileSet(), "reasons.go", nil, 0)

@@ -53,3 +53,26 @@ func TestS20CheckVerifier(t *testing.T) {
 		})
 	}
 }
+
+// RFC 7636, section 4.2: a challenge has the alphabet and the length of a verifier.
+func TestS20ValidChallenge(t *testing.T) {
+	for _, c := range []struct {
+		name, challenge string
+		ok              bool
+	}{
+		{"of RFC 7636", rfcChallenge, true},
+		{"128 characters", strings.Repeat("~", 128), true},
+		{"empty", "", false},
+		{"42 characters", rfcChallenge[:42], false},
+		{"129 characters", strings.Repeat("a", 129), false},
+		{"padded", rfcChallenge[:42] + "=", false},
+		{"the other base64", rfcChallenge[:42] + "/", false},
+		{"a line end", rfcChallenge + "\n", false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got := oauth.ValidChallenge(c.challenge); got != c.ok {
+				t.Errorf("accepted: %v", got)
+			}
+		})
+	}
+}

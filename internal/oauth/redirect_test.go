@@ -49,8 +49,20 @@ func TestS01MatchRedirectURI(t *testing.T) {
 		{"A8 localhost.evil", local, "http://localhost.evil.example:5000/oidc/callback", false, false},
 		{"A8 localhost@evil", local, "http://localhost:5000@evil.example/oidc/callback", false, false},
 		{"localhost is not 127.0.0.1", local, "http://127.0.0.1:5000/oidc/callback", false, false},
+		{"A7 registered without a port", []string{"http://[::1]/cb"}, "http://[::1]:1234/cb", true, true},
+		{"A7 sent without a port", local, "http://localhost/oidc/callback", true, true},
+		{"A7 a query and no path", []string{"http://localhost:5000?tenant=1"}, "http://localhost:1234?tenant=1", true, true},
+		{"another query and no path", []string{"http://localhost:5000?tenant=1"}, "http://localhost:1234?tenant=2", false, false},
+		{"a query that is not registered", []string{"http://localhost:5000/"}, "http://localhost:1234?tenant=1", false, false},
+		{"loopback as a scheme", local, "localhost:5000/oidc/callback", false, false},
 		{"a port that is none", local, "http://localhost:x/oidc/callback", false, false},
 		{"A11 javascript", []string{"*"}, "javascript:alert(1)//https://app.example/cb", false, false},
+		{"A11 javascript, even registered", []string{"javascript:alert(1)"}, "javascript:alert(1)", false, false},
+		{"A11 data, even registered", []string{"data:text/html,x"}, "data:text/html,x", false, false},
+		{"A11 vbscript, even registered", []string{"vbscript:x"}, "vbscript:x", false, false},
+		{"A11 blob, even registered", []string{"blob:https://app.example/1"}, "blob:https://app.example/1", false, false},
+		{"A11 file, even registered", []string{"file:///etc/x"}, "file:///etc/x", false, false},
+		{"A11 about, even registered", []string{"about:blank"}, "about:blank", false, false},
 		{"the star alone, not on loopback", []string{"*"}, "https://app.example/cb", false, false},
 		{"tab", exact, "https://app.example/c\tb", false, false},
 		{"beyond ASCII", exact, "https://app.example/cbé", false, false},
@@ -60,6 +72,46 @@ func TestS01MatchRedirectURI(t *testing.T) {
 				t.Errorf("accepted: %v", got)
 			}
 		})
+	}
+}
+
+// The star alone counts on loopback, for the web, and never in the strict profile.
+func TestS02TheStarAlone(t *testing.T) {
+	loopback := oauth.RedirectRules{AllowAnyHost: true}
+	for _, c := range []struct {
+		name, sent string
+		rules      oauth.RedirectRules
+		ok         bool
+	}{
+		{"http", "http://app.example/cb", loopback, true},
+		{"https", "https://app.example/cb", loopback, true},
+		{"an application's scheme", "com.example.app:/cb", loopback, false},
+		{"javascript", "javascript:alert(1)", loopback, false},
+		{"no host", "https:app.example/cb", loopback, false},
+		{"user info", "https://a@app.example/cb", loopback, false},
+		{"a scheme in capitals", "HTTPS://app.example/cb", loopback, false},
+		{"a host in capitals", "https://APP.example/cb", loopback, false},
+		{"the strict profile", "https://app.example/cb", oauth.RedirectRules{AllowAnyHost: true, Exact: true}, false},
+		{"not on loopback", "https://app.example/cb", oauth.RedirectRules{}, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got := oauth.MatchRedirectURI([]string{"*"}, c.sent, c.rules); got != c.ok {
+				t.Errorf("accepted: %v", got)
+			}
+		})
+	}
+}
+
+func TestALongRedirectURIIsRefused(t *testing.T) {
+	for _, c := range []struct {
+		length int
+		ok     bool
+	}{{2048, true}, {2049, false}} {
+		uri := "https://app.example/app/"
+		uri += strings.Repeat("x", c.length-len(uri))
+		if got := oauth.MatchRedirectURI([]string{uri, "https://app.example/app/*"}, uri, oauth.RedirectRules{}); got != c.ok {
+			t.Errorf("%d characters accepted: %v", c.length, got)
+		}
 	}
 }
 
@@ -82,11 +134,20 @@ func TestS02CheckRegistration(t *testing.T) {
 			t.Errorf("%s refused: %v", uri, err)
 		}
 	}
-	for _, uri := range []string{"*", "https://app.example/cb#f", "javascript:alert(1)", "DATA:text/html,x", "https://a@b.example/", "https://app.example/../x",
-		`https://app.example\@evil`, "https://app.example/ x", "//evil.example/", "", "app.example/cb"} {
-		if oauth.CheckRegistration(uri, false) == nil {
-			t.Errorf("%q accepted", uri)
+	const fragment, scheme, form = "must not contain an URL fragment", "uses an illegal scheme", "is not a valid URI"
+	for uri, want := range map[string]string{
+		"https://app.example/cb#f": fragment, "javascript:alert(1)#": fragment, "javascript:alert(1)": scheme, "DATA:text/html,x": scheme, "vbscript:x": scheme,
+		"blob:https://app.example/1": scheme, "file:///etc/x": form, "https://a@b.example/": form, "https://app.example/../x": form, `https://app.example\@evil`: form,
+		"https://app.example/ x": form, "//evil.example/": form, "": form, "app.example/cb": form, "**": form,
+	} {
+		for _, loopback := range []bool{false, true} { // which lets the star alone through, and nothing else
+			if err := oauth.CheckRegistration(uri, loopback); err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%q, on loopback %v: %v", uri, loopback, err)
+			}
 		}
+	}
+	if oauth.CheckRegistration("*", false) == nil {
+		t.Error("the star is accepted beyond loopback")
 	}
 	if err := oauth.CheckRegistration("*", true); err != nil {
 		t.Errorf("the star on loopback: %v", err)
