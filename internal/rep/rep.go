@@ -147,11 +147,11 @@ func (o *object) fill(representation string, fields []field, kept []string, extr
 		case ok:
 			// Into a value of its own: a decoder writes into the slice and the map
 			// that are there, and those may be the cached ones.
-			fresh := reflect.New(reflect.TypeOf(ptr).Elem())
-			if err := json.Unmarshal(raw, fresh.Interface()); err != nil {
+			fresh, err := read(raw, reflect.TypeOf(ptr).Elem())
+			if err != nil {
 				return fmt.Errorf("%w: %s: %w", ErrType, name, err)
 			}
-			reflect.ValueOf(ptr).Elem().Set(fresh.Elem())
+			reflect.ValueOf(ptr).Elem().Set(fresh)
 		case slices.Contains(kept, name):
 			if *extra == nil {
 				*extra = map[string]json.RawMessage{}

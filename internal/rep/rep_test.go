@@ -87,7 +87,7 @@ func TestRefusedDocuments(t *testing.T) {
 		want      error
 	}{
 		{"empty", "", ErrJSON}, {"a list", "[]", ErrType}, {"something behind it", `{} {}`, ErrJSON}, {"no end", `{"username":"x"`, ErrJSON}, {"breaks off", `{"username":`, ErrJSON}, {"twice", `{"username":"a","username":"b"}`, ErrJSON},
-		{"wrong type", `{"username":1}`, ErrType}, {"too deep", `{"attributes":` + strings.Repeat("[", 100) + strings.Repeat("]", 100) + `}`, ErrJSON},
+		{"wrong type", `{"username":[1]}`, ErrType}, {"too deep", `{"attributes":` + strings.Repeat("[", 100) + strings.Repeat("]", 100) + `}`, ErrJSON},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if _, err := DecodeUser([]byte(c.doc), &realm.User{}); !errors.Is(err, c.want) {
@@ -260,5 +260,41 @@ func TestNoRegistrationToken(t *testing.T) {
 	c.Extra["registrationAccessToken"] = json.RawMessage(`"rt"`)
 	if shown, err := EncodeClient(&c, "", nil); err != nil || strings.Contains(string(shown), "rt\"") {
 		t.Errorf("GET shows %s, %v", shown, err)
+	}
+}
+
+// Keycloak reads a scalar in another spelling, and so scripts write it.
+func TestScalarsInAnotherSpelling(t *testing.T) {
+	var r realm.Realm
+	if err := DecodeRealm([]byte(`{"enabled":"true","accessTokenLifespan":"301","displayName":5,"attributes":{"a":true,"n":1.5,"s":"x"}}`), &r); err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(map[string]string{"a": "true", "n": "1.5", "s": "x"}, r.Attributes); d != "" || !r.Enabled || r.Lifespans.AccessToken != 301 || r.DisplayName != "5" {
+		t.Errorf("%+v %s", r, d)
+	}
+	var c realm.Client
+	if _, err := DecodeClient([]byte(`{"publicClient":"False","notBefore":"7","protocolMappers":[{"name":"m","config":{"access.token.claim":true,"claim.name":"c"}}]}`), &c); err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff([]realm.Mapper{{Name: "m", Config: map[string]string{"access.token.claim": "true", "claim.name": "c"}}}, c.Mappers); d != "" || c.NotBefore != 7 {
+		t.Error(d)
+	}
+	var u realm.User
+	x, err := DecodeUser([]byte(`{"attributes":{"a":"1","b":["2",3],"c":4},"credentials":[{"value":12345,"temporary":"true"}]}`), &u)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(map[string][]string{"a": {"1"}, "b": {"2", "3"}, "c": {"4"}}, u.Attributes); d != "" || x.Credentials[0].Value != "12345" || !x.Credentials[0].Temporary {
+		t.Errorf("%+v %s", x, d)
+	}
+}
+
+func TestSpellingsThatAreNone(t *testing.T) {
+	for name, doc := range map[string]string{"no boolean": `{"enabled":"yes"}`, "a list for a boolean": `{"enabled":[true]}`, "an object for a text": `{"username":{}}`,
+		"a list for a text": `{"username":["a"]}`, "no number": `{"notBefore":"1x"}`, "too great a number": `{"notBefore":"99999999999999999999"}`,
+		"an object for an attribute": `{"attributes":{"a":{"b":"c"}}}`, "a text for attributes": `{"attributes":"a"}`, "lists of lists": `{"attributes":{"a":[["b"]]}}`} {
+		if _, err := DecodeUser([]byte(doc), &realm.User{}); !errors.Is(err, ErrType) {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }

@@ -55,8 +55,9 @@ func DecodeUser(doc []byte, into *realm.User) (UserExtra, error) {
 		return UserExtra{}, err
 	}
 	var x UserExtra
-	if _, sent := o.values["attributes"]; sent {
+	if sent, ok := o.values["attributes"]; ok {
 		into.Attributes = nil
+		o.values["attributes"] = listed(sent)
 	}
 	if err := o.fill("UserRepresentation", userFields(into, &x), keptOfUser(), &into.Extra); err != nil {
 		return x, err
