@@ -29,7 +29,7 @@ type builder struct {
 	scopes  map[string]*realm.ClientScope // by name
 	clients map[string]*realm.Client      // by client_id
 	roles   map[string]string             // "client_id/name" → id; "/name" for the realm's
-	groups  map[string]string             // path → id
+	groups  map[string][]string           // path → ids: two groups may have one path, see groupAt
 	weaker  []string
 }
 
@@ -61,7 +61,7 @@ func (m *Manager) build(ctx context.Context, doc []byte, strict bool) (*builder,
 	}
 	b := &builder{m: m, agg: &store.Aggregate{Realm: r, Composites: map[string][]string{}, ScopeRoles: map[string][]string{},
 		ClientScopeRoles: map[string][]string{}, GroupRoles: map[string][]string{}},
-		scopes: map[string]*realm.ClientScope{}, clients: map[string]*realm.Client{}, roles: map[string]string{}, groups: map[string]string{}}
+		scopes: map[string]*realm.ClientScope{}, clients: map[string]*realm.Client{}, roles: map[string]string{}, groups: map[string][]string{}}
 	return b, b.run(ctx, base, file)
 }
 
@@ -330,8 +330,9 @@ func (b *builder) addGroups(f *rep.File) error {
 			}
 			b.agg.GroupRoles[n.ID] = ids
 			b.agg.Groups = append(b.agg.Groups, n)
-			b.groups[path+"/"+g.Name] = n.ID
-			if err := walk(n.ID, path+"/"+g.Name, g.SubGroups); err != nil {
+			at := path + "/" + g.Name
+			b.groups[at] = append(b.groups[at], n.ID)
+			if err := walk(n.ID, at, g.SubGroups); err != nil {
 				return err
 			}
 		}
@@ -341,11 +342,28 @@ func (b *builder) addGroups(f *rep.File) error {
 		return err
 	}
 	for _, path := range f.DefaultGroups {
-		if id := b.groups[path]; id != "" {
-			b.agg.DefaultGroups = append(b.agg.DefaultGroups, id)
+		if len(b.groups[path]) == 0 {
+			continue
 		}
+		id, err := b.groupAt("defaultGroups", path)
+		if err != nil {
+			return err
+		}
+		b.agg.DefaultGroups = append(b.agg.DefaultGroups, id)
 	}
 	return nil
+}
+
+// groupAt finds a group by its path. A slash in a name looks like one between
+// names: a path that two groups have leads to neither.
+func (b *builder) groupAt(field, path string) (string, error) {
+	switch ids := b.groups[path]; len(ids) {
+	case 0:
+		return "", &InvalidError{Field: field, Text: "there is no group " + path}
+	case 1:
+		return ids[0], nil
+	}
+	return "", &InvalidError{Field: field, Text: "two groups have the path " + path}
 }
 
 func (b *builder) addUsers(ctx context.Context, f *rep.File) error {
@@ -373,9 +391,9 @@ func (b *builder) addUser(ctx context.Context, raw json.RawMessage) error {
 		return fmt.Errorf("user %q: %w", u.Username, err)
 	}
 	for _, path := range x.Groups {
-		id := b.groups[path]
-		if id == "" {
-			return fmt.Errorf("user %q: %w", u.Username, &InvalidError{Field: "groups", Text: "there is no group " + path})
+		id, err := b.groupAt("groups", path)
+		if err != nil {
+			return fmt.Errorf("user %q: %w", u.Username, err)
 		}
 		n.GroupIDs = append(n.GroupIDs, id)
 	}

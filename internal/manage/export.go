@@ -64,10 +64,27 @@ func newWriter(a *store.Aggregate) *writer {
 	for _, s := range a.Scopes {
 		w.scopes[s.ID] = s.Name
 	}
+	above := make(map[string]*realm.Group, len(a.Groups))
 	for _, g := range a.Groups {
-		w.paths[g.ID] = g.Path
+		above[g.ID] = g
+	}
+	for _, g := range a.Groups {
+		w.paths[g.ID] = plainPath(g, above)
 	}
 	return w
+}
+
+// plainPath is a group's path as Keycloak writes and reads it in a file: a slash in
+// a name looks like one between names.
+func plainPath(g *realm.Group, above map[string]*realm.Group) string {
+	path := ""
+	for range len(above) { // no loop in the data goes on for ever
+		path = "/" + g.Name + path
+		if g = above[g.ParentID]; g == nil {
+			break
+		}
+	}
+	return path
 }
 
 func (w *writer) write() (json.RawMessage, error) {
@@ -135,7 +152,7 @@ func (w *writer) groups(parent string) []rep.Group {
 		if g.ParentID != parent {
 			continue
 		}
-		n := rep.Group{ID: g.ID, Name: g.Name, Description: g.Description, Path: g.Path, ParentID: g.ParentID, Attributes: g.Attributes, SubGroups: w.groups(g.ID)}
+		n := rep.Group{ID: g.ID, Name: g.Name, Description: g.Description, Path: w.paths[g.ID], ParentID: g.ParentID, Attributes: g.Attributes, SubGroups: w.groups(g.ID)}
 		n.RealmRoles, n.ClientRoles = w.split(w.a.GroupRoles[g.ID])
 		out = append(out, n)
 	}

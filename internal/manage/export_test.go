@@ -3,6 +3,7 @@ package manage_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"os"
 	"slices"
 	"strings"
@@ -63,6 +64,7 @@ func TestExportComesBack(t *testing.T) {
 		{"a user with no roles, and one with all that is unusual", `{"realm":"x","duplicateEmailsAllowed":true,"groups":[{"name":"a b","subGroups":[{"name":"<c>"}]}],"defaultGroups":["/a b"],"users":[
 			{"username":"nobody","realmRoles":[],"email":"one@example.com"},{"username":"sömebody","email":"one@example.com","enabled":true,"notBefore":7,"groups":["/a b/<c>"],
 			"attributes":{"a":["2","1",""]},"requiredActions":["UPDATE_PROFILE"],"firstName":"<i>&","createdTimestamp":1}]}`},
+		{"slashes in the names of groups", `{"realm":"x","groups":[{"name":"a/b","subGroups":[{"name":"c/d"}]}],"defaultGroups":["/a/b/c/d"],"users":[{"username":"member","groups":["/a/b","/a/b/c/d"]}]}`},
 		{"the strict profile", `{"realm":"x","attributes":{"latchkey.profile":"strict"},"bruteForceProtected":true,"displayNameHtml":"<b>x</b>","smtpServer":{"host":"mail"}}`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -72,6 +74,33 @@ func TestExportComesBack(t *testing.T) {
 				t.Error(d)
 			}
 		})
+	}
+}
+
+// Keycloak finds a group in a file by its path with the slashes as they are.
+func TestExportWritesPathsAsKeycloak(t *testing.T) {
+	_, out := written(t, []byte(`{"realm":"x","groups":[{"name":"a/b","subGroups":[{"name":"c"}]}],"defaultGroups":["/a/b"],"users":[{"username":"member","groups":["/a/b/c"]}]}`))
+	var f struct {
+		Groups        []rep.Group
+		DefaultGroups []string
+		Users         []struct{ Groups []string }
+	}
+	if err := json.Unmarshal(out, &f); err != nil {
+		t.Fatal(err)
+	}
+	got := []string{f.Groups[0].Path, f.Groups[0].SubGroups[0].Path, f.DefaultGroups[0], f.Users[0].Groups[0]}
+	if d := cmp.Diff([]string{"/a/b", "/a/b/c", "/a/b", "/a/b/c"}, got); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestImportRefusesAPathOfTwoGroups(t *testing.T) {
+	const groups = `{"realm":"x","groups":[{"name":"a/b"},{"name":"a","subGroups":[{"name":"b"}]}]`
+	for name, rest := range map[string]string{"a member": `,"users":[{"username":"member","groups":["/a/b"]}]}`, "a default group": `,"defaultGroups":["/a/b"]}`} {
+		_, made, err := manager(t).Import(t.Context(), []byte(groups+rest), nil)
+		if e, ok := errors.AsType[*manage.InvalidError](err); !ok || made || !strings.Contains(e.Text, "two groups have the path /a/b") {
+			t.Errorf("%s: made %v, %v", name, made, err)
+		}
 	}
 }
 
