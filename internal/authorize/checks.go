@@ -160,13 +160,18 @@ func checkPrompt(_ context.Context, a *request) error {
 }
 
 // checkHint finds out who id_token_hint is about; flow sees to it that nobody else
-// is answered for. Reason: HintInvalid.
+// is answered for. What is no ID token of ours is about nobody, as with Keycloak: an
+// application may keep one for longer than the key that signed it is kept here.
 func (e *Endpoint) checkHint(ctx context.Context, a *request) error {
 	hint := a.params.Get("id_token_hint")
 	if hint == "" {
 		return nil
 	}
 	t, err := e.Issuer.Hint(ctx, a.realm, a.at.Origin, hint)
+	if oauth.ReasonOf(err) == oauth.HintInvalid {
+		e.Logger.InfoContext(ctx, "id_token_hint left out", "client", a.client.ClientID, "err", err)
+		return nil
+	}
 	if err != nil {
 		return err
 	}
