@@ -230,7 +230,7 @@ func TestB20NoGrantGivesAnotherScope(t *testing.T) {
 	}
 	tokens := s.exchange("lenient", s.code(s.browser(), "lenient", url.Values{"scope": {"openid"}}))
 	a := s.token("lenient", url.Values{"grant_type": {"refresh_token"}, "refresh_token": {tokens.text("refresh_token")}, "scope": {"openid phone"}})
-	if a.status != 400 || a.text("error") != "invalid_scope" {
+	if a.status != 200 || strings.Contains(a.text("scope"), "phone") { // left out, as with Keycloak
 		t.Errorf("refresh: %d %s", a.status, a.body)
 	}
 }
