@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -98,11 +99,7 @@ func (e *Endpoint) introspect(w http.ResponseWriter, r *http.Request) error {
 	if hint := q.form.Get("token_type_hint"); hint != "" && hint != "access_token" && hint != "refresh_token" {
 		return oauth.Refuse(oauth.IntrospectTokenType, "")
 	}
-	say := e.access
-	if q.form.Get("token_type_hint") == "refresh_token" {
-		say = e.refresh
-	}
-	doc, err := say(r.Context(), q)
+	doc, err := e.say(r.Context(), q)
 	if err != nil {
 		return err
 	}
@@ -114,25 +111,55 @@ func (e *Endpoint) introspect(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// access says what an access token is worth, nil for nothing.
+// say looks where the hint says. "If the server is unable to locate the token using
+// the given hint, it MUST extend its search across all of its supported token types"
+// (RFC 7662, section 2.1); Keycloak's profile does so for a client that may know of
+// tokens that are not for it, as a refresh token is for nobody but us.
+func (e *Endpoint) say(ctx context.Context, q *asked) ([]byte, error) {
+	if q.form.Get("token_type_hint") == "refresh_token" {
+		return e.refresh(ctx, q)
+	}
+	doc, err := e.access(ctx, q)
+	if doc == nil && err == nil && (withoutAudience(q.client) || q.realm.On(realm.IntrospectOwn, q.client)) {
+		return e.refresh(ctx, q)
+	}
+	return doc, err
+}
+
+// access says what an access token is worth, nil for nothing. Its audience is looked
+// at in what would be said: a lightweight token itself names nobody.
 func (e *Endpoint) access(ctx context.Context, q *asked) ([]byte, error) {
 	a, err := e.Issuer.Verify(ctx, q.realm, q.at.Origin, q.form.Get("token"))
 	if isRefusal(err) {
 		return nil, nil
 	}
-	if err != nil || !mayKnow(q, a) {
+	if err != nil {
 		return nil, err
 	}
-	return a.Token.With(map[string]any{"active": true, "client_id": a.Client.ClientID, "username": a.User.Username, "token_type": "Bearer"})
+	claims, err := e.Issuer.Introspection(ctx, q.realm, q.at.Origin, a)
+	if err != nil || !mayKnow(q, a, claims) {
+		return nil, err
+	}
+	more := map[string]any{"active": true, "client_id": a.Client.ClientID, "username": a.User.Username, "token_type": "Bearer"}
+	if a.Token.Says(claims) { // nothing has changed since: written already
+		return a.Token.With(more)
+	}
+	maps.Copy(claims, more)
+	return jose.Marshal(claims)
 }
 
 // mayKnow: 26.7 tells a client only of tokens whose audience it is; the strict
 // profile also of its own.
-func mayKnow(q *asked, a *token.Access) bool {
-	if slices.Contains(a.Token.Audience(), q.client.ClientID) || q.client.Attributes["allow.token.introspection.without.audience.check"] == "true" {
+func mayKnow(q *asked, a *token.Access, claims map[string]any) bool {
+	said := jose.Token{Claims: claims}
+	if slices.Contains(said.Audience(), q.client.ClientID) || withoutAudience(q.client) {
 		return true
 	}
 	return q.realm.On(realm.IntrospectOwn, q.client) && a.Client.ID == q.client.ID
+}
+
+func withoutAudience(c *realm.Client) bool {
+	return c.Attributes["allow.token.introspection.without.audience.check"] == "true"
 }
 
 // refresh is access for a refresh token.
@@ -144,7 +171,8 @@ func (e *Endpoint) refresh(ctx context.Context, q *asked) ([]byte, error) {
 	if err != nil || t.ClientID != q.client.ClientID || !f.RevokedAt.IsZero() || f.Generation != t.Generation {
 		return nil, err
 	}
-	if _, err := e.Issuer.Alive(ctx, q.realm, t.Claims); err != nil { // C4, C12: what it names is looked at again
+	a, err := e.Issuer.Alive(ctx, q.realm, t.Claims)
+	if err != nil { // C4, C12: what it names is looked at again
 		if isRefusal(err) {
 			err = nil
 		}
@@ -152,7 +180,7 @@ func (e *Endpoint) refresh(ctx context.Context, q *asked) ([]byte, error) {
 	}
 	out := t.Claims.Claims
 	delete(out, "reuse_id")
-	out["active"], out["client_id"], out["token_type"] = true, t.ClientID, "Refresh"
+	out["active"], out["client_id"], out["username"], out["token_type"] = true, t.ClientID, a.User.Username, "Refresh"
 	return jose.Marshal(out)
 }
 

@@ -46,6 +46,36 @@ func (t *Token) With(more map[string]any) ([]byte, error) {
 	return append(append(out, ','), added[1:]...), nil
 }
 
+// Says reports whether these are the token's claims, as encoding/json would read them.
+func (t *Token) Says(claims map[string]any) bool { return same(t.Claims, claims) }
+
+// same compares what was read with what would be written: the same JSON, though one
+// holds every number as a float64.
+func same(read, written any) bool {
+	switch w := written.(type) {
+	case int64:
+		f, ok := read.(float64)
+		return ok && f == float64(w) && int64(f) == w
+	case map[string]any:
+		r, ok := read.(map[string]any)
+		if !ok || len(r) != len(w) {
+			return false
+		}
+		for name, v := range w {
+			if have, there := r[name]; !there || !same(have, v) {
+				return false
+			}
+		}
+		return true
+	case []any:
+		r, ok := read.([]any)
+		return ok && slices.EqualFunc(r, w, same)
+	case string, float64, bool, nil:
+		return read == written
+	}
+	return false
+}
+
 func appendObject(b []byte, members map[string]any, depth int) (_ []byte, err error) {
 	if members == nil {
 		return append(b, "null"...), nil

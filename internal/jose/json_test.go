@@ -159,6 +159,34 @@ func TestClaimsWithMore(t *testing.T) {
 	}
 }
 
+func TestSaysTheSame(t *testing.T) {
+	claims, err := read(`{"n":5,"f":1.5,"s":"x","l":["a",{"b":true}],"z":null}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	written := func(change func(c map[string]any)) map[string]any {
+		c := map[string]any{"n": int64(5), "f": 1.5, "s": "x", "l": []any{"a", map[string]any{"b": true}}, "z": nil}
+		change(c)
+		return c
+	}
+	for _, c := range []struct {
+		name   string
+		change func(c map[string]any)
+		want   bool
+	}{
+		{"the same", func(map[string]any) {}, true}, {"as it was read", func(c map[string]any) { c["n"] = 5.0 }, true},
+		{"another number", func(c map[string]any) { c["n"] = int64(6) }, false}, {"a text in a number's place", func(c map[string]any) { c["n"] = "5" }, false},
+		{"a number in a text's place", func(c map[string]any) { c["s"] = int64(0) }, false},
+		{"one less", func(c map[string]any) { delete(c, "s") }, false}, {"one more", func(c map[string]any) { c["m"] = "y" }, false},
+		{"another in its place", func(c map[string]any) { delete(c, "z"); c["y"] = nil }, false}, {"inside", func(c map[string]any) { c["l"] = []any{"a", map[string]any{"b": false}} }, false},
+		{"a longer list", func(c map[string]any) { c["l"] = []any{"a", map[string]any{"b": true}, "c"} }, false}, {"what only encoding/json knows", func(c map[string]any) { c["s"] = []string{"x"} }, false},
+	} {
+		if got := (&jose.Token{Claims: claims}).Says(written(c.change)); got != c.want {
+			t.Errorf("%s: %v", c.name, got)
+		}
+	}
+}
+
 // usual is the payload of a token as most are.
 func usual(b *testing.B) string {
 	b.Helper()

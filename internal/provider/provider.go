@@ -135,7 +135,7 @@ func wire(cfg Config, pool *password.Pool) *Provider {
 		auth,
 		pages,
 		&grant.Endpoint{Realms: realms, Store: cfg.Store, Clients: clients, Issuer: issuer, Passwords: steps, Audit: events, Logger: log, Now: cfg.Now, Errors: json},
-		&userinfo.Endpoint{Realms: realms, Store: cfg.Store, Issuer: issuer, Logger: log, Errors: json},
+		&userinfo.Endpoint{Realms: realms, Issuer: issuer, Logger: log, Errors: json},
 		&introspect.Endpoint{Realms: realms, Store: cfg.Store, Clients: clients, Issuer: issuer, Logger: log, Errors: json},
 		&discovery.Documents{Realms: realms, Store: cfg.Store, Keys: keeper, Logger: log, Errors: json},
 		&checksession.Endpoint{Realms: realms, Store: cfg.Store, Errors: json},

@@ -15,10 +15,11 @@ import (
 type target string
 
 const (
-	toAccess      target = "access.token.claim"
-	toLightweight target = "lightweight.claim"
-	toID          target = "id.token.claim"
-	toUserinfo    target = "userinfo.token.claim"
+	toAccess        target = "access.token.claim"
+	toLightweight   target = "lightweight.claim"
+	toID            target = "id.token.claim"
+	toUserinfo      target = "userinfo.token.claim"
+	toIntrospection target = "introspection.token.claim"
 )
 
 // subject is what mappers read.
@@ -82,11 +83,15 @@ func apply(claims map[string]any, s *subject, mappers []realm.Mapper, to target)
 	}
 }
 
-// on reports whether a mapper is switched on for a document. Userinfo follows the
-// ID token where a mapper does not name it, as in old realm files; kinds that say
-// something of the token, and not of the person, are never in it.
+// on reports whether a mapper is switched on for a document. Where a mapper does not
+// name it, as in old realm files, userinfo follows the ID token and introspection the
+// access token; kinds that say something of the token, and not of the person, are
+// never in userinfo.
 func on(m realm.Mapper, to target) bool {
 	set, named := m.Config[string(to)]
+	if to == toIntrospection && !named {
+		set = m.Config[string(toAccess)]
+	}
 	if to == toID && m.Type == "oidc-audience-resolve-mapper" { // whose roles are in a token is no matter of who reads the ID token
 		return false
 	}
@@ -103,13 +108,18 @@ func on(m realm.Mapper, to target) bool {
 // says, as with Keycloak.
 func fits(mapperType string, to target) bool {
 	if mapperType == "oidc-audience-resolve-mapper" || mapperType == "oidc-allowed-origins-mapper" {
-		return to == toAccess || to == toLightweight
+		return to == toAccess || to == toLightweight || to == toIntrospection
 	}
 	return true
 }
 
 func mapSub(c map[string]any, s *subject, _ realm.Mapper) { c["sub"] = s.user.ID }
-func mapACR(c map[string]any, s *subject, _ realm.Mapper) { c["acr"] = s.acr }
+
+func mapACR(c map[string]any, s *subject, _ realm.Mapper) {
+	if s.acr != "" { // a lightweight token does not say it
+		c["acr"] = s.acr
+	}
+}
 
 func mapNote(c map[string]any, s *subject, m realm.Mapper) {
 	switch note := m.Config["user.session.note"]; note {

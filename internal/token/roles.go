@@ -18,8 +18,8 @@ type Roles struct {
 // Expand gives every role that comes with roles: they themselves, and what
 // composites contain.
 func Expand(t *store.RoleTable, direct ...[]string) map[string]bool {
-	have := map[string]bool{}
-	queue := slices.Concat(direct...)
+	have := make(map[string]bool, 16) // more than most have
+	queue := slices.Grow(slices.Concat(direct...), 16)
 	for len(queue) > 0 {
 		id := queue[0]
 		queue = queue[1:]
@@ -95,22 +95,23 @@ func scopeIDs(s Scopes) []string {
 // named turns role ids into names, sorted. Roles of clients that are gone are
 // left out.
 func (i *Issuer) named(ctx context.Context, realmID string, have map[string]bool, t *store.RoleTable) (Roles, error) {
-	out := Roles{Client: map[string][]string{}}
+	out := Roles{Realm: make([]string, 0, len(have)), Client: map[string][]string{}}
+	byOwner := map[string][]string{}
 	for id := range have {
-		r := t.ByID[id]
-		if r.ClientID == "" {
+		if r := t.ByID[id]; r.ClientID == "" {
 			out.Realm = append(out.Realm, r.Name)
-			continue
+		} else {
+			byOwner[r.ClientID] = append(byOwner[r.ClientID], r.Name)
 		}
-		c, err := i.Store.ClientByID(ctx, realmID, r.ClientID)
+	}
+	slices.Sort(out.Realm)
+	for owner, names := range byOwner {
+		c, err := i.Store.ClientByID(ctx, realmID, owner)
 		if err != nil {
 			return Roles{}, err
 		}
-		out.Client[c.ClientID] = append(out.Client[c.ClientID], r.Name)
-	}
-	slices.Sort(out.Realm)
-	for _, names := range out.Client {
 		slices.Sort(names)
+		out.Client[c.ClientID] = names
 	}
 	return out, nil
 }

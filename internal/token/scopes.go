@@ -32,6 +32,7 @@ func ResolveScopes(c *realm.Client, all []*realm.ClientScope, parameter string) 
 		}
 		s.requested[name] = true
 	}
+	s.Applied = make([]*realm.ClientScope, 0, len(all))
 	for _, sc := range all {
 		isDefault := slices.Contains(c.DefaultScopes, sc.Name)
 		isAsked := s.requested[sc.Name] && slices.Contains(c.OptionalScopes, sc.Name)

@@ -15,7 +15,6 @@ import (
 	"github.com/latchkey-id/latchkey/internal/jose"
 	"github.com/latchkey-id/latchkey/internal/oauth"
 	"github.com/latchkey-id/latchkey/internal/realm"
-	"github.com/latchkey-id/latchkey/internal/store"
 	"github.com/latchkey-id/latchkey/internal/token"
 	"github.com/latchkey-id/latchkey/internal/urls"
 	"github.com/latchkey-id/latchkey/internal/web"
@@ -29,7 +28,6 @@ type Realms interface {
 // Endpoint is the userinfo endpoint.
 type Endpoint struct {
 	Realms Realms
-	Store  *store.Store
 	Issuer *token.Issuer
 	Logger *slog.Logger
 	Errors web.ErrorWriter // for what is no refusal of a token
@@ -87,15 +85,10 @@ func (e *Endpoint) serve(w http.ResponseWriter, r *http.Request) error {
 // claims gives what the token's scope says, and the same as a JWT for a client
 // that asks for one.
 func (e *Endpoint) claims(ctx context.Context, in *realm.Realm, at urls.Realm, a *token.Access) (claims map[string]any, signed string, err error) {
-	all, err := e.Store.ClientScopes(ctx, in.ID)
+	g, err := e.Issuer.GrantOf(ctx, in, at.Origin, a)
 	if err != nil {
 		return nil, "", err
 	}
-	scopes, err := token.ResolveScopes(a.Client, all, token.StillKnown(a.Client, a.Token.Text("scope")))
-	if err != nil {
-		return nil, "", err
-	}
-	g := token.Grant{Realm: in, Client: a.Client, User: a.User, Session: a.Session, Origin: at.Origin, Scopes: scopes, ACR: a.Token.Text("acr")}
 	if claims, err = e.Issuer.Userinfo(ctx, g); err != nil {
 		return nil, "", err
 	}
