@@ -22,6 +22,8 @@ func TestS01MatchRedirectURI(t *testing.T) {
 		{"with its own query", exact, "https://app.example/cb?tenant=1", true, true},
 		{"trailing slash", exact, "https://app.example/cb/", false, false},
 		{"another query", exact, "https://app.example/cb?tenant=2", false, false},
+		{"a query that is added", exact[:1], "https://app.example/cb?tenant=1", false, false},
+		{"a query that is left out", exact[1:], "https://app.example/cb", false, false},
 		{"A18 another case in the path", exact, "https://app.example/CB", false, false},
 		{"another case in the host", exact, "https://APP.example/cb", false, false},
 		{"http instead of https", exact, "http://app.example/cb", false, false},
