@@ -1,6 +1,7 @@
 package latchkey_test
 
 import (
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -145,14 +146,75 @@ func unescaped(t *testing.T, s string) string {
 	return u
 }
 
-// authSpy sees how the token endpoint and userinfo are asked.
-type authSpy struct{ user, pass string }
+// authSpy sees how the provider is asked.
+type authSpy struct {
+	user, pass         string
+	bearers, addresses []string
+}
 
 func (s *authSpy) RoundTrip(r *http.Request) (*http.Response, error) {
+	s.addresses = append(s.addresses, r.URL.String())
+	if h := r.Header.Get("Authorization"); strings.HasPrefix(h, "Bearer ") {
+		s.bearers = append(s.bearers, h)
+	}
 	if user, pass, ok := r.BasicAuth(); ok {
 		s.user, s.pass = user, pass
 	}
 	return http.DefaultTransport.RoundTrip(r)
+}
+
+// RFC 6750, 2.1, and 2.3: the access token is in the header, and in no address.
+func TestTheAccessTokenTravelsInTheHeader(t *testing.T) {
+	p := newOP(t)
+	spy := &authSpy{}
+	a := newApp(t, p, func(cfg *latchkey.Config) { cfg.Transport = spy })
+	a.logIn()
+	if len(spy.bearers) != 1 || !strings.HasPrefix(spy.bearers[0], "Bearer access-") {
+		t.Errorf("userinfo was asked with %q", spy.bearers)
+	}
+	for _, at := range spy.addresses {
+		if strings.Contains(at, "access-") || strings.Contains(at, "code=") {
+			t.Errorf("a secret in an address: %s", at)
+		}
+	}
+}
+
+// An error may come by a POST too (OAuth 2.0 Form Post Response Mode, 2), and is
+// bound to the login like a code.
+func TestAnErrorByFormPost(t *testing.T) {
+	p := newOP(t)
+	a := newApp(t, p, nil)
+	for _, c := range []struct {
+		name, reason string
+		status       int
+		form         url.Values
+	}{
+		{"of another provider", "issuer_of_answer_wrong", 502, url.Values{"error": {"login_required"}, "iss": {"https://evil.example"}}},
+		{"of nobody's login", "login_state_missing", 400, url.Values{"error": {"login_required"}, "iss": {p.issuer()}, "state": {"other"}}},
+		{"with a code", "login_refused", 502, url.Values{"error": {"login_required"}, "code": {"x"}, "iss": {p.issuer()}}},
+		{"as it should be", "login_refused", 502, url.Values{"error": {"login_required"}, "iss": {p.issuer()}}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			a.client = newClient(t)
+			begun := mustParse(t, a.do(a.noRedirect(), http.MethodGet, "/protected").header.Get("Location")).Query()
+			if c.form.Get("state") != "other" {
+				c.form.Set("state", begun.Get("state"))
+			}
+			resp, err := a.noRedirect().PostForm(a.server.URL+"/oidc/callback", c.form)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer resp.Body.Close()
+			b, err := io.ReadAll(resp.Body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			wantReason(t, a, answer{resp.StatusCode, string(b), resp.Header, ""}, c.status, c.reason)
+			if n := p.count("/protocol/openid-connect/token"); n != 0 {
+				t.Errorf("the token endpoint was asked %d times", n)
+			}
+		})
+	}
 }
 
 // RP-Initiated Logout 1.0, 3: state comes back as it was sent. A callback with

@@ -697,6 +697,14 @@ func TestIntrospectionAndRevocation(t *testing.T) {
 	wantError(t, ask("strict", "token/introspect", "spa", access, nil), 403, "invalid_request", "Client not allowed.")
 	wantError(t, ask("strict", "revoke", "other", access, nil), 400, "invalid_request", "Unmatching clients")
 	wantError(t, ask("strict", "revoke", "other", refresh, nil), 400, "invalid_request", "Unmatching clients")
+	for name, form := range map[string]url.Values{"revoke: no secret": {"client_secret": nil}, "revoke: a wrong secret": {"client_secret": {"wrong"}}, "revoke: no client": {"client_id": nil}} {
+		if a := ask("strict", "revoke", "app", access, form); a.status != 401 || a.text("error") == "" || s.userinfo("strict", access) != 200 {
+			t.Errorf("%s: %d %s", name, a.status, a.body)
+		}
+	}
+	if a := ask("strict", "revoke", "app", "x.y.z", url.Values{"token_type_hint": {"x"}}); a.status != 200 {
+		t.Errorf("nonsense is revoked: %d %s", a.status, a.body)
+	}
 	if a := ask("strict", "revoke", "app", access, nil); a.status != 200 || a.body != "" {
 		t.Errorf("revoke: %d %s", a.status, a.body)
 	}
@@ -710,6 +718,9 @@ func TestIntrospectionAndRevocation(t *testing.T) {
 	ask("strict", "revoke", "app", next.text("refresh_token"), nil)
 	if a := s.refresh("strict", next.text("refresh_token")); a.status != 400 {
 		t.Errorf("a revoked refresh token: %d", a.status)
+	}
+	if got := s.userinfo("strict", next.text("access_token")); got != 401 {
+		t.Errorf("the access token beside a revoked refresh token: %d", got)
 	}
 }
 
