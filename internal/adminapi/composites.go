@@ -107,9 +107,13 @@ func (a *API) roleUsers(c *call) error {
 
 // users answers with users; access says what the caller may do with each.
 func (c *call) users(found []*realm.User, access map[string]bool) error {
+	encode := rep.EncodeUser
+	if isBrief(c, false) {
+		encode = rep.EncodeBriefUser
+	}
 	out := []json.RawMessage{}
 	for _, u := range found {
-		raw, err := rep.EncodeUser(u, access)
+		raw, err := encode(u, access)
 		if err != nil {
 			return err
 		}

@@ -6,7 +6,6 @@ import (
 
 	"github.com/latchkey-id/latchkey/internal/realm"
 	"github.com/latchkey-id/latchkey/internal/rep"
-	"github.com/latchkey-id/latchkey/internal/store"
 )
 
 func userRoutes() []route {
@@ -29,59 +28,12 @@ func userRoutes() []route {
 	}
 }
 
-// none is a page of no entries: max=0 is not "no limit".
-const none = -2
-
 const noUser = "User not found"
-
-func (c *call) filter() (store.UserFilter, error) {
-	q := c.query
-	first, limit, err := c.page(100)
-	if limit == 0 {
-		limit = none
-	}
-	f := store.UserFilter{Search: q.Get("search"), Username: q.Get("username"), Email: q.Get("email"), FirstName: q.Get("firstName"), LastName: q.Get("lastName"),
-		Exact: q.Get("exact") == "true", First: first, Max: limit}
-	for name, into := range map[string]**bool{"enabled": &f.Enabled, "emailVerified": &f.EmailVerified} {
-		if q.Has(name) {
-			v := q.Get(name) == "true"
-			*into = &v
-		}
-	}
-	return f, err
-}
-
-func (a *API) listUsers(c *call) error {
-	f, err := c.filter()
-	if err != nil {
-		return err
-	}
-	if !c.can("view-users", "manage-users") { // query-users is the right to ask, and to see whom another right shows
-		return c.json([]any{})
-	}
-	found, err := a.Store.Users(c.ctx(), c.realm.ID, f)
-	if err != nil {
-		return err
-	}
-	return c.users(found, c.userAccess())
-}
 
 // userAccess drives what the admin console lets a person edit.
 func (c *call) userAccess() map[string]bool {
 	edit := c.can("manage-users")
 	return map[string]bool{"manageGroupMembership": edit, "resetPassword": edit, "view": true, "mapRoles": edit, "impersonate": c.can("impersonation"), "manage": edit}
-}
-
-func (a *API) countUsers(c *call) error {
-	f, err := c.filter()
-	if err != nil {
-		return err
-	}
-	n, err := a.Store.CountUsers(c.ctx(), c.realm.ID, f)
-	if err != nil {
-		return err
-	}
-	return c.json(n)
 }
 
 func (a *API) createUser(c *call) error {

@@ -88,6 +88,14 @@ func EncodeUser(u *realm.User, access map[string]bool) (json.RawMessage, error) 
 	}, keptOfUser(), u.Extra)
 }
 
+// EncodeBriefUser is a user in a list that was asked for brief.
+func EncodeBriefUser(u *realm.User, access map[string]bool) (json.RawMessage, error) {
+	return encode([]field{
+		{"id", u.ID}, {"username", u.Username}, {"firstName", optional(u.FirstName)}, {"lastName", optional(u.LastName)}, {"email", optional(u.Email)},
+		{"emailVerified", u.EmailVerified}, {"enabled", u.Enabled}, {"createdTimestamp", u.CreatedAt.UnixMilli()}, {"access", access},
+	}, nil, nil)
+}
+
 // DecodeCredential reads one CredentialRepresentation.
 func DecodeCredential(doc []byte) (Credential, error) {
 	var c Credential

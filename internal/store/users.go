@@ -18,16 +18,6 @@ type NewUser struct {
 	SharesEmail bool // the realm allows several users with one address
 }
 
-// UserFilter selects users. The zero value selects the first 100 that are no
-// service accounts; those are found by a member of theirs alone, as with Keycloak.
-type UserFilter struct {
-	Search                               string // prefix; *x* infix; "x" exact; over username, e-mail and names
-	Username, Email, FirstName, LastName string // a part of it, or all of it with Exact
-	Exact                                bool
-	Enabled, EmailVerified               *bool
-	First, Max                           int // Max 0 means 100, -1 no limit, anything below none
-}
-
 func (s *Store) insertUsers(ctx context.Context, tx *sql.Tx, a *Aggregate) error {
 	for _, u := range a.Users {
 		if err := s.insertUser(ctx, tx, u); err != nil {
@@ -169,46 +159,6 @@ func (s *Store) UserByEmail(ctx context.Context, realmID, email string) (*realm.
 // ServiceAccountUser gives the user that stands for a client (its UUID).
 func (s *Store) ServiceAccountUser(ctx context.Context, realmID, clientID string) (*realm.User, error) {
 	return s.oneUser(ctx, selectUser+"WHERE realm_id = $1 AND service_client = $2", realmID, clientID)
-}
-
-// where builds the condition of a filter; values only ever stand in args.
-func (f UserFilter) where(realmID string) (string, []any) {
-	q, args := []string{"realm_id = $1"}, []any{realmID}
-	if f.Username+f.Email+f.FirstName+f.LastName == "" && f.Enabled == nil && f.EmailVerified == nil {
-		q = append(q, "service_client = ''")
-	}
-	add := func(condition string, v any) {
-		args = append(args, v)
-		q = append(q, strings.ReplaceAll(condition, "?", "$"+itoa(len(args))))
-	}
-	for column, v := range map[string]string{"username": f.Username, "email": f.Email, "first_name": f.FirstName, "last_name": f.LastName} {
-		switch {
-		case v == "":
-		case f.Exact:
-			add(column+" = ?", strings.ToLower(v))
-		default:
-			add(column+` LIKE ? ESCAPE '\'`, "%"+escapeLike(strings.ToLower(v))+"%")
-		}
-	}
-	for _, word := range strings.Fields(f.Search) {
-		add(`(username LIKE ? ESCAPE '\' OR email LIKE ? ESCAPE '\' OR first_name LIKE ? ESCAPE '\' OR last_name LIKE ? ESCAPE '\')`, searchPattern(word))
-	}
-	if f.Enabled != nil {
-		add("enabled = ?", *f.Enabled)
-	}
-	if f.EmailVerified != nil {
-		add("email_verified = ?", *f.EmailVerified)
-	}
-	return strings.Join(q, " AND "), args
-}
-
-// searchPattern: Keycloak searches a prefix, "x" exactly and *x* anywhere.
-func searchPattern(word string) string {
-	word = strings.ToLower(word)
-	if len(word) > 1 && strings.HasPrefix(word, `"`) && strings.HasSuffix(word, `"`) {
-		return escapeLike(word[1 : len(word)-1])
-	}
-	return strings.ReplaceAll(escapeLike(word), "*", "%") + "%"
 }
 
 // Users gives users by username.

@@ -643,7 +643,8 @@ func TestUserSearch(t *testing.T) {
 	onEachEngine(t, func(t *testing.T, s *store.Store) {
 		fill(t, s)
 		for _, name := range []string{"bob", "al_ice", "malice"} {
-			if err := s.CreateUser(t.Context(), store.NewUser{User: &realm.User{ID: name, RealmID: realmID, Username: name, LastName: "Liddell", Enabled: true}}); err != nil {
+			u := &realm.User{ID: name, RealmID: realmID, Username: name, LastName: "Liddell", Enabled: true, CreatedAt: time.UnixMilli(5000), Attributes: map[string][]string{"team": {"x", "Red"}, name: {"1"}}}
+			if err := s.CreateUser(t.Context(), store.NewUser{User: u}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -662,6 +663,14 @@ func TestUserSearch(t *testing.T) {
 			{"by last name", store.UserFilter{LastName: "lidd"}, []string{"al_ice", "bob", "malice"}},
 			{"a page", store.UserFilter{First: 1, Max: 2}, []string{"alice", "bob"}},
 			{"a page before the first", store.UserFilter{First: -1, Max: 1}, []string{"al_ice"}},
+			{"by an attribute", store.UserFilter{Attributes: []store.Attribute{{Name: "team", Value: "red"}}}, []string{"al_ice", "bob", "malice"}},
+			{"by another value of it", store.UserFilter{Attributes: []store.Attribute{{Name: "team", Value: "x"}}}, []string{"al_ice", "bob", "malice"}},
+			{"by two attributes", store.UserFilter{Attributes: []store.Attribute{{Name: "team", Value: "RED"}, {Name: "bob", Value: "1"}}}, []string{"bob"}},
+			{"by a part of an attribute", store.UserFilter{Attributes: []store.Attribute{{Name: "team", Value: "re"}}}, []string{}},
+			{"by an attribute and a name", store.UserFilter{Username: "bob", Attributes: []store.Attribute{{Name: "malice", Value: "1"}}}, []string{}},
+			{"by the day", store.UserFilter{CreatedFrom: time.UnixMilli(5000), CreatedTo: time.UnixMilli(5000)}, []string{"al_ice", "bob", "malice"}},
+			{"before", store.UserFilter{CreatedTo: time.UnixMilli(4999), Username: "bob"}, []string{}},
+			{"after", store.UserFilter{CreatedFrom: time.UnixMilli(5001), Username: "bob"}, []string{}},
 			{"a quote", store.UserFilter{Search: `' OR 1=1 --`}, []string{}},
 		} {
 			found, err := s.Users(t.Context(), realmID, c.f)
