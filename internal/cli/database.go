@@ -90,6 +90,9 @@ func openStore(ctx context.Context, e *Env, o storeFlags, log *slog.Logger) (*st
 		s, err := store.Open(ctx, store.Options{Postgres: o.db, Seal: ring})
 		switch {
 		case err == nil:
+			if s.Pooled() {
+				log.InfoContext(ctx, "a pooler stands before the database: statements are not prepared, and what other nodes change is seen within a second", "db", o.where())
+			}
 			return s, ring, nil
 		case errors.Is(err, store.ErrRefused):
 			return nil, nil, fmt.Errorf("--db %s: %w", o.where(), err)

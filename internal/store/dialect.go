@@ -30,7 +30,8 @@ type dialect struct {
 	exclusive  string // the row is about to go; foreign keys to it wait
 	skipLocked string // the row is this transaction's; rows of others are passed over
 
-	watched bool // a read by keys may wait, see byKeys
+	watched bool   // a read by keys may wait, see byKeys
+	begin   string // runs first in every transaction; "" for nothing
 	lock    func(ctx context.Context, tx *sql.Tx, kind, key string) error
 	notify  func(ctx context.Context, tx *sql.Tx, realmID string) error
 }
@@ -105,7 +106,10 @@ func parsePostgres(dsn string) (*pgx.ConnConfig, error) {
 	if c.ConnectTimeout == 0 || c.ConnectTimeout > connectTime {
 		c.ConnectTimeout = connectTime
 	}
-	for name, value := range map[string]string{"application_name": "latchkey", "idle_in_transaction_session_timeout": idleInTx} {
+	if c.ValidateConnect == nil {
+		c.ValidateConnect = writable
+	}
+	for name, value := range map[string]string{"application_name": "latchkey", idleSetting: idleInTx} {
 		if c.RuntimeParams[name] == "" {
 			c.RuntimeParams[name] = value
 		}

@@ -36,11 +36,7 @@ func hear(ctx context.Context, c *pgx.ConnConfig, drop func(realmID string)) err
 	if err != nil {
 		return err
 	}
-	defer func() {
-		ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-		defer cancel()
-		_ = conn.Close(ending)
-	}()
+	defer closeConn(ctx, conn)
 	if _, err := conn.Exec(ctx, "LISTEN "+channel); err != nil {
 		return err
 	}

@@ -31,12 +31,13 @@ type Store struct {
 	seal        *seal.Ring
 	now         func() time.Time
 	cache       *cache
-	listener    *listener // nil on SQLite
+	pooled      bool      // a pooler stands before PostgreSQL
+	listener    *listener // nil on SQLite, and behind a pooler
 }
 
 // Open opens the database and brings its schema up to date. Errors: ErrNewer for
 // a database that a newer program has written to, ErrWrongKey, and for PostgreSQL
-// ErrDSN, ErrRefused, ErrEncoding and, while it does not answer, ErrUnavailable.
+// ErrDSN, ErrRefused, ErrEncoding, ErrPooler and, while it does not answer, ErrUnavailable.
 func Open(ctx context.Context, o Options) (*Store, error) {
 	s := &Store{seal: o.Seal, now: o.Now, cache: newCache(o.CacheBytes), d: sqliteDialect()}
 	if s.now == nil {
@@ -90,7 +91,14 @@ func (s *Store) connectPostgres(ctx context.Context, dsn string) error {
 	if err != nil {
 		return err
 	}
-	s.d, s.write = postgresDialect(), openPostgres(c)
+	s.d = postgresDialect()
+	if s.pooled, err = behindPooler(ctx, c); err != nil {
+		return refused(err)
+	}
+	if s.pooled {
+		s.d.begin = "SET LOCAL " + idleSetting + " = '" + idleInTx + "'"
+	}
+	s.write = openPostgres(c)
 	s.read = s.write
 	encoding, err := one(ctx, s.read, scanText, "SHOW server_encoding")
 	if err != nil {
@@ -99,9 +107,14 @@ func (s *Store) connectPostgres(ctx context.Context, dsn string) error {
 	if encoding != "UTF8" {
 		return fmt.Errorf("%w (it has %s)", ErrEncoding, encoding)
 	}
-	s.listener = listen(c, s.cache.drop)
+	if !s.pooled {
+		s.listener = listen(c, s.cache.drop)
+	}
 	return nil
 }
+
+// Pooled reports that a pooler stands between this program and PostgreSQL.
+func (s *Store) Pooled() bool { return s.pooled }
 
 // checkKey opens one sealed value, so that a wrong key is noticed at the start
 // and not in the middle of a login.
@@ -188,11 +201,20 @@ func (s *Store) once(ctx context.Context, do func(tx *sql.Tx) error) error {
 		return wrap(inTime(bounded, err))
 	}
 	clock.Stop()
-	if err := do(tx); err != nil {
+	if err := s.run(bounded, tx, do); err != nil {
 		return errors.Join(err, ignoreDone(tx.Rollback()))
 	}
 	clock.Reset(patience)
 	return wrap(inTime(bounded, tx.Commit()))
+}
+
+func (s *Store) run(ctx context.Context, tx *sql.Tx, do func(tx *sql.Tx) error) error {
+	if s.d.begin != "" {
+		if _, err := exec(ctx, tx, s.d.begin); err != nil {
+			return err
+		}
+	}
+	return do(tx)
 }
 
 // inTime names the cause where it was our clock that ended a wait.

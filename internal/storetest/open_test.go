@@ -1,9 +1,11 @@
 package storetest_test
 
 import (
+	"crypto/rand"
 	"errors"
 	"net"
 	"net/url"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -213,5 +215,43 @@ func TestALockedFileIsAnOutage(t *testing.T) {
 	}
 	if err := s.SetPassword(t.Context(), realmID, "u1", realm.Credential{ID: "p9", Type: "password"}); err != nil {
 		t.Errorf("and heals: %v", err)
+	}
+}
+
+// An address that moves from server to server may lead to a standby for a moment.
+// Whoever connects then must neither read the past nor keep that connection when
+// the address leads to the new primary.
+func TestAServerThatMayNotWriteIsAnOutage(t *testing.T) {
+	p := storetest.At(t, "postgres")
+	server := os.Getenv(storetest.Server)
+	role := "moves_" + strings.ToLower(rand.Text())
+	serverRun(t, server, "CREATE ROLE "+role+" LOGIN SUPERUSER")
+	at, err := url.Parse(p.Options.Postgres)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at.User = url.User(role)
+	p.Options.Postgres = at.String()
+	s := p.Open(t, nil)
+	t.Cleanup(func() { // runs before the store is closed
+		_ = s.Close()
+		serverRun(t, server, "DROP OWNED BY "+role)
+		serverRun(t, server, "DROP ROLE "+role)
+	})
+	f := fill(t, s)
+
+	serverRun(t, server, "ALTER ROLE "+role+" SET default_transaction_read_only = on")
+	serverRun(t, server, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '"+role+"'")
+	for range 20 { // the first ones find connections that are gone
+		if _, err := s.UserByID(t.Context(), realmID, "u1"); !errors.Is(err, store.ErrUnavailable) {
+			t.Fatalf("a standby is read: %v", err)
+		}
+	}
+	if _, err := store.Open(t.Context(), p.Options); !errors.Is(err, store.ErrUnavailable) {
+		t.Errorf("at the start: %v", err)
+	}
+	serverRun(t, server, "ALTER ROLE "+role+" RESET default_transaction_read_only")
+	if err := s.UpdateUser(t.Context(), f.user, false); err != nil {
+		t.Errorf("it does not heal: %v", err)
 	}
 }
