@@ -31,7 +31,20 @@ func (s *Store) migrate(ctx context.Context) error {
 			return fmt.Errorf("store: %s: %w", files[i], err)
 		}
 	}
+	if 0 < at && at < sealing {
+		return s.compact(ctx)
+	}
 	return nil
+}
+
+// compact writes the file anew: where a row was, SQLite leaves what stood in it
+// until another one needs the place. PostgreSQL's own VACUUM comes by itself.
+func (s *Store) compact(ctx context.Context) error {
+	if s.d.engine != "sqlite" {
+		return nil
+	}
+	_, err := s.write.ExecContext(ctx, "VACUUM")
+	return wrap(err)
 }
 
 func (s *Store) schemaVersion(ctx context.Context) (at int, err error) {
