@@ -9,7 +9,6 @@ package journey
 
 import (
 	"context"
-	"crypto/subtle"
 	"errors"
 	"net/http"
 	"time"
@@ -34,6 +33,7 @@ type Visit struct {
 	Browser session.Value
 	Session *realm.Session // nil when nobody is logged in
 	User    *realm.User    // who proved themselves in this login, else the session's user; nil without one
+	Stale   oauth.Reason   // why what was sent is not read, "" otherwise: RequestExpired, FormTokenWrong
 }
 
 // Prompt is what the login page says.
@@ -41,7 +41,7 @@ type Prompt struct {
 	Reauthenticate bool
 	Username       string       // kept from the last try
 	RememberMe     bool         // kept from the last try
-	Refused        oauth.Reason // why the last try failed, "" at first
+	Refused        oauth.Reason // why the last try failed, or was not read; "" at first
 }
 
 // Outcome is what goes back to the client: a code, or an error.
@@ -90,58 +90,6 @@ func (j *Journey) Start(w http.ResponseWriter, r *http.Request, v *Visit) error 
 		j.Cookies.SetBrowser(w, v.At, v.Browser)
 	}
 	return j.do(w, r, v, step)
-}
-
-// Find loads the login that a form or a link belongs to, if this browser began
-// it. Reasons: CookieMissing, RequestUnknown.
-func (j *Journey) Find(r *http.Request, in *realm.Realm, id string) (*Visit, error) {
-	browser, ok := j.Cookies.Browser(r)
-	if !ok {
-		return nil, oauth.Refuse(oauth.CookieMissing, "")
-	}
-	req, err := j.Store.AuthRequest(r.Context(), in.ID, id)
-	if errors.Is(err, store.ErrNotFound) {
-		return nil, oauth.Refuse(oauth.RequestUnknown, "")
-	}
-	if err != nil {
-		return nil, err
-	}
-	if subtle.ConstantTimeCompare(req.BrowserHash, browser.Hash) != 1 {
-		return nil, oauth.Refuse(oauth.CookieMissing, "the request belongs to another browser, or to this one before its last login")
-	}
-	client, err := j.Store.ClientByID(r.Context(), in.ID, req.ClientID)
-	if err != nil {
-		return nil, err
-	}
-	v := &Visit{Realm: in, At: urls.Realm{Origin: req.Origin, Name: in.Name}, Client: client, Request: req, Browser: browser}
-	if err := j.loadSession(r, v); err != nil || req.State != realm.RequestActing {
-		return v, err
-	}
-	return v, j.loadProved(r.Context(), v)
-}
-
-// loadProved takes the user who proved themselves in this login. A proof from
-// before a change of the user by somebody else is worth nothing: the password may
-// have been taken away since.
-func (j *Journey) loadProved(ctx context.Context, v *Visit) error {
-	u, err := j.Store.UserByID(ctx, v.Realm.ID, v.Request.UserID)
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
-		return err
-	}
-	if err == nil && u.Gate == v.Request.UserGate {
-		v.User = u
-		return nil
-	}
-	return j.reopen(ctx, v)
-}
-
-func (j *Journey) reopen(ctx context.Context, v *Visit) error {
-	err := j.Store.ReopenAuthRequest(ctx, v.Realm.ID, v.Request.ID, v.Browser.Hash)
-	if errors.Is(err, store.ErrUsed) {
-		return oauth.RefuseBecause(oauth.RequestUnknown, err)
-	}
-	v.Request.State, v.Request.UserID = realm.RequestOpen, ""
-	return err
 }
 
 // Restart takes a login back to its beginning: whoever proved themselves in it
@@ -240,9 +188,9 @@ func (j *Journey) do(w http.ResponseWriter, r *http.Request, v *Visit, step flow
 
 func (j *Journey) prompt(v *Visit, step flow.Step) Prompt {
 	if step.Reauthenticate {
-		return Prompt{Reauthenticate: true, Username: v.User.Username}
+		return Prompt{Reauthenticate: true, Username: v.User.Username, Refused: v.Stale}
 	}
-	return Prompt{Username: v.Request.Params.LoginHint}
+	return Prompt{Username: v.Request.Params.LoginHint, Refused: v.Stale}
 }
 
 // reuse answers a request by the session that is there: single sign-on.

@@ -99,7 +99,7 @@ func (p *Pages) submitAction(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	action := r.URL.Query().Get("execution")
-	if !p.fits(v, action, r.URL.Query().Get("session_code")) {
+	if p.stale(r, v, action) {
 		return p.Journey.Resume(w, r, v)
 	}
 	switch action {

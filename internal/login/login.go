@@ -55,6 +55,15 @@ func (p *Pages) fits(v *journey.Visit, step, token string) bool {
 	return err == nil && p.Seal.CheckMAC(mac, "form", v.Request.ID, step, v.Browser.Text)
 }
 
+// stale reports whether a form may not be read, and keeps why for the page that
+// answers it: whoever typed something has to hear that it came to nothing.
+func (p *Pages) stale(r *http.Request, v *journey.Visit, step string) bool {
+	if v.Stale == "" && !p.fits(v, step, r.URL.Query().Get("session_code")) {
+		v.Stale = oauth.FormTokenWrong
+	}
+	return v.Stale != ""
+}
+
 // Show draws the login page. journey calls it.
 func (p *Pages) Show(w http.ResponseWriter, r *http.Request, v *journey.Visit, pr journey.Prompt) error {
 	lang := web.Language(r, v.Request.Params.UILocales)
@@ -67,6 +76,10 @@ func (p *Pages) Show(w http.ResponseWriter, r *http.Request, v *journey.Visit, p
 		if pr.Reauthenticate {
 			page.Message, page.MessageKind = words.Reauthenticate, "info"
 		}
+	case oauth.RequestExpired:
+		page.Message, page.MessageKind = words.LoginTookTooLong, "warning"
+	case oauth.FormTokenWrong:
+		page.Message, page.MessageKind = words.FormTooOld, "warning"
 	case oauth.AccountDisabled:
 		page.Message, page.MessageKind = words.AccountDisabled, "error"
 	case oauth.HashingBusy:
@@ -141,7 +154,7 @@ func (p *Pages) submit(w http.ResponseWriter, r *http.Request) error {
 	}
 	// A form of before the login in another tab, sent twice, or forged: it is
 	// answered with what is to be done now, and what it carries is not read.
-	if !p.fits(v, authenticate, r.URL.Query().Get("session_code")) {
+	if p.stale(r, v, authenticate) {
 		return p.Journey.Resume(w, r, v)
 	}
 	return p.Journey.Login(w, r, v, journey.Attempt{Username: form.Get("username"), Password: form.Get("password"), RememberMe: form.Get("rememberMe") == "on"})

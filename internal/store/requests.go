@@ -228,6 +228,21 @@ func (s *Store) ReopenAuthRequest(ctx context.Context, realmID, id string, brows
 	})
 }
 
+// restartable is how long after its beginning a request can be begun again.
+const restartable = 24 * time.Hour
+
+// RestartAuthRequest takes a request that has expired unanswered back to its start,
+// for another life: it is the stored one, and nobody has proved anything. ErrUsed:
+// there is none in this browser, or it is too old.
+func (s *Store) RestartAuthRequest(ctx context.Context, realmID, id string, browserHash []byte, life time.Duration) error {
+	now := s.now()
+	return s.tx(ctx, func(tx *sql.Tx) error {
+		return must(ctx, tx, ErrUsed, `UPDATE auth_requests SET state = 'open', user_id = '', session_id = '', methods = '', expires_at = $1 WHERE realm_id = $2 AND id = $3
+			AND browser_hash = $4 AND state IN ('open', 'acting') AND expires_at <= $5 AND created_at > $6`,
+			millis(now.Add(life)), realmID, id, browserHash, millis(now), millis(now.Add(-restartable)))
+	})
+}
+
 func insertCode(ctx context.Context, tx *sql.Tx, c realm.Code) error {
 	_, err := exec(ctx, tx, `INSERT INTO codes (hash, realm_id, client_id, user_id, session_id, redirect_uri, scope, nonce, code_challenge, code_challenge_method,
 		auth_time, acr, expires_at, used_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 0)`,

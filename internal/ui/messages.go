@@ -9,8 +9,9 @@ type Messages struct {
 	Password, RememberMe, SignIn, OnlyHere                              string
 	SorryTitle, BackToApplication, Reason                               string
 	LoggingOut, ReallyLogOut, LogOut, LoggedOutTitle, LoggedOutText     string
-	PageExpired, PageExpiredText, StartAgain, GoOn, GoingOn             string
+	PageExpired, GoOn, GoingOn                                          string
 	WrongCredentials, AccountDisabled, Reauthenticate, LoginTookTooLong string
+	FormTooOld                                                          string
 	SetupTitle, SetupText, SetupButton                                  string
 	Busy                                                                string
 	PasswordTitle, PasswordMessage, NewPassword, ConfirmPassword        string
@@ -28,10 +29,10 @@ func english() Messages {
 		SorryTitle: "We are sorry...", BackToApplication: "Back to the application", Reason: "Reason",
 		LoggingOut: "Logging out", ReallyLogOut: "Do you want to log out?", LogOut: "Log out",
 		LoggedOutTitle: "You are logged out", LoggedOutText: "Your session has ended. You can close this page.",
-		PageExpired: "Page has expired", PageExpiredText: "This login is not the newest one in your browser.", StartAgain: "Start again",
-		GoOn: "Continue", GoingOn: "Going on to the application",
+		PageExpired: "Page has expired", GoOn: "Continue", GoingOn: "Going on to the application",
 		WrongCredentials: "Invalid username or password.", AccountDisabled: "Account is disabled, contact your administrator.",
 		Reauthenticate: "Please re-authenticate to continue", LoginTookTooLong: "Your login attempt timed out. Login will start from the beginning.",
+		FormTooOld: "Action expired. Please continue with login now.",
 		SetupTitle: "First administrator", SetupText: "This link works once. Choose a name and a password of at least 8 characters.", SetupButton: "Make administrator",
 		Busy:          "Too many people are logging in at this moment. Please try again.",
 		PasswordTitle: "Update password", PasswordMessage: "You need to change your password to activate your account.",
@@ -52,10 +53,10 @@ func german() Messages {
 		SorryTitle: "Es tut uns leid …", BackToApplication: "Zurück zur Anwendung", Reason: "Grund",
 		LoggingOut: "Abmelden", ReallyLogOut: "Möchten Sie sich abmelden?", LogOut: "Abmelden",
 		LoggedOutTitle: "Sie sind abgemeldet", LoggedOutText: "Ihre Sitzung ist beendet. Sie können diese Seite schließen.",
-		PageExpired: "Seite ist abgelaufen", PageExpiredText: "Diese Anmeldung ist nicht die neueste in Ihrem Browser.", StartAgain: "Neu beginnen",
-		GoOn: "Weiter", GoingOn: "Weiter zur Anwendung",
+		PageExpired: "Seite ist abgelaufen", GoOn: "Weiter", GoingOn: "Weiter zur Anwendung",
 		WrongCredentials: "Benutzername oder Passwort ungültig.", AccountDisabled: "Das Konto ist deaktiviert. Wenden Sie sich an Ihre Administration.",
 		Reauthenticate: "Bitte melden Sie sich erneut an, um fortzufahren", LoginTookTooLong: "Die Anmeldung hat zu lange gedauert. Sie beginnt von vorn.",
+		FormTooOld: "Diese Seite war nicht mehr aktuell. Bitte melden Sie sich jetzt an.",
 		SetupTitle: "Erste Administration", SetupText: "Dieser Link gilt einmal. Wählen Sie einen Namen und ein Passwort mit mindestens 8 Zeichen.", SetupButton: "Konto anlegen",
 		Busy:          "Gerade melden sich zu viele Personen an. Bitte versuchen Sie es noch einmal.",
 		PasswordTitle: "Passwort ändern", PasswordMessage: "Sie müssen Ihr Passwort ändern, um Ihr Konto zu aktivieren.",

@@ -138,19 +138,6 @@ func (p InfoPage) Render(w io.Writer) error {
 	}{newFrame(p.Lang, "Sign in to "+p.RealmName, p.RealmName, false), p})
 }
 
-// ExpiredPage offers to start a login again or to go on with it.
-type ExpiredPage struct {
-	Lang, RealmName, RestartURL, ContinueURL string
-}
-
-// Render writes the page.
-func (p ExpiredPage) Render(w io.Writer) error {
-	return render(w, "expired", struct {
-		frame
-		ExpiredPage
-	}{newFrame(p.Lang, "Sign in to "+p.RealmName, p.RealmName, false), p})
-}
-
 // PostPage sends its fields on by a form (OAuth 2.0 Form Post Response Mode). A
 // person without scripts presses the button.
 type PostPage struct {

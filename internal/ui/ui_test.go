@@ -46,10 +46,9 @@ func TestHostileValuesStayHarmless(t *testing.T) {
 		"login": ui.LoginPage{RealmName: evil, ClientName: evil, Username: evil, Message: evil, FieldError: evil, Action: evil},
 		"error": ui.ErrorPage{RealmName: evil, What: evil, Do: evil, Reason: evil, ID: evil, BackText: evil, BackURL: "javascript:alert(1)",
 			Details: []ui.Detail{{Name: evil, Value: evil}}},
-		"info":    ui.InfoPage{RealmName: evil, Heading: evil, Text: evil, BackURL: "javascript:alert(1)"},
-		"logout":  ui.LogoutPage{RealmName: evil, Action: evil, FormToken: evil},
-		"expired": ui.ExpiredPage{RealmName: evil, RestartURL: "javascript:alert(1)", ContinueURL: evil},
-		"post":    ui.PostPage{Action: "javascript:alert(1)", Fields: []ui.Detail{{Name: evil, Value: evil}}},
+		"info":   ui.InfoPage{RealmName: evil, Heading: evil, Text: evil, BackURL: "javascript:alert(1)"},
+		"logout": ui.LogoutPage{RealmName: evil, Action: evil, FormToken: evil},
+		"post":   ui.PostPage{Action: "javascript:alert(1)", Fields: []ui.Detail{{Name: evil, Value: evil}}},
 		"app": ui.AppPage{App: evil, Heading: evil, Text: evil, Code: evil, Details: []ui.Detail{{Name: evil, Value: evil}}, Reason: evil,
 			Links: []ui.Detail{{Name: evil, Value: "javascript:alert(1)"}}, Form: &ui.Form{Action: evil, Token: evil, Button: evil}},
 	}
