@@ -272,7 +272,7 @@ func TestC3ARevocationThatIsNotStoredIsNoSuccess(t *testing.T) {
 		c.Store = file
 	})
 	tokens := s.exchange("strict", s.code(s.browser(), "strict", nil))
-	db, err := sql.Open("sqlite", path)
+	db, err := sql.Open("sqlite", path+"?_pragma=busy_timeout(10000)") // the server writes its spare keys meanwhile
 	if err != nil {
 		t.Fatal(err)
 	}
