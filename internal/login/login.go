@@ -68,7 +68,7 @@ func (p *Pages) stale(r *http.Request, v *journey.Visit, step string) bool {
 func (p *Pages) Show(w http.ResponseWriter, r *http.Request, v *journey.Visit, pr journey.Prompt) error {
 	lang := web.Language(r, v.Request.Params.UILocales)
 	words := ui.MessagesFor(lang)
-	page := ui.LoginPage{Lang: lang, RealmName: DisplayName(v.Realm), ClientName: clientName(v.Client), Action: p.action(v), Username: pr.Username,
+	page := ui.LoginPage{Lang: lang, RealmName: v.Realm.Title(), ClientName: clientName(v.Client), Action: p.action(v), Username: pr.Username,
 		UsernameFixed: pr.Reauthenticate, EmailAllowed: v.Realm.LoginWithEmailAllowed, RememberMeShown: v.Realm.RememberMe && !pr.Reauthenticate, RememberMe: pr.RememberMe}
 	status := http.StatusOK
 	switch pr.Refused {
@@ -89,14 +89,6 @@ func (p *Pages) Show(w http.ResponseWriter, r *http.Request, v *journey.Visit, p
 		page.FieldError = words.WrongCredentials
 	}
 	return web.WritePage(w, r, status, page)
-}
-
-// DisplayName is what a person sees of a realm.
-func DisplayName(r *realm.Realm) string {
-	if r.DisplayName != "" {
-		return r.DisplayName
-	}
-	return r.Name
 }
 
 func clientName(c *realm.Client) string {

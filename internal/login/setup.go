@@ -56,6 +56,7 @@ func (s *Setup) submit(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return web.WritePage(w, r, http.StatusOK, ui.InfoPage{Lang: web.Language(r, ""), RealmName: "Latchkey", Heading: "Administrator made",
-		Text: "You can log in as " + username + " in realm master now."})
+	lang := web.Language(r, "")
+	words := ui.MessagesFor(lang)
+	return web.WritePage(w, r, http.StatusOK, ui.InfoPage{Lang: lang, RealmName: "Latchkey", Heading: words.SetupDone, Text: words.SetupDoneText + " " + username + "."})
 }

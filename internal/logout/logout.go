@@ -89,7 +89,7 @@ type asked struct {
 	hint    *jose.Token   // nil without a hint
 	target  string        // "" for our own page
 	state   string
-	lang    string // of our page, from ui_locales or the browser
+	locales string // ui_locales
 	current *realm.Session
 }
 
@@ -102,19 +102,13 @@ func (e *Endpoint) ask(w http.ResponseWriter, r *http.Request, p url.Values) err
 	if a.hint != nil {
 		return e.finish(w, r, a)
 	}
+	lang := web.Language(r, a.locales)
 	tokenText, err := e.formToken(a)
 	if err != nil {
 		return err
 	}
 	action := a.at.LogoutConfirm() + "?" + url.Values{"client_id": {clientID(a.client)}, "tab_id": {"1"}}.Encode()
-	return web.WritePage(w, r, http.StatusOK, ui.LogoutPage{Lang: a.lang, RealmName: name(a.realm), Action: action, FormToken: tokenText})
-}
-
-func name(r *realm.Realm) string {
-	if r.DisplayName != "" {
-		return r.DisplayName
-	}
-	return r.Name
+	return web.WritePage(w, r, http.StatusOK, ui.LogoutPage{Lang: lang, RealmName: a.realm.Title(), Action: action, FormToken: tokenText})
 }
 
 func clientID(c *realm.Client) string {
@@ -134,14 +128,14 @@ func (e *Endpoint) check(r *http.Request, p url.Values) (*asked, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &asked{realm: in, at: at, state: p.Get("state"), lang: web.Language(r, p.Get("ui_locales"))}
+	a := &asked{realm: in, at: at, state: p.Get("state"), locales: p.Get("ui_locales")}
 	if a.current, err = e.Cookies.Current(r.Context(), r, in); err != nil {
 		return nil, err
 	}
 	if err := e.checkHint(r.Context(), a, p.Get("id_token_hint"), p.Get("client_id")); err != nil {
 		return nil, err
 	}
-	if err := e.checkClient(r.Context(), a, p.Get("client_id")); err != nil {
+	if err := e.checkClient(r.Context(), a, p.Get("client_id"), p.Get("post_logout_redirect_uri") != ""); err != nil {
 		return nil, err
 	}
 	return a, checkTarget(a, p.Get("post_logout_redirect_uri"))
@@ -166,7 +160,7 @@ func (e *Endpoint) checkHint(ctx context.Context, a *asked, hint, clientID strin
 	return nil
 }
 
-func (e *Endpoint) checkClient(ctx context.Context, a *asked, id string) (err error) {
+func (e *Endpoint) checkClient(ctx context.Context, a *asked, id string, addressed bool) (err error) {
 	if id == "" && a.hint != nil {
 		id = a.hint.Text("azp")
 	}
@@ -174,6 +168,9 @@ func (e *Endpoint) checkClient(ctx context.Context, a *asked, id string) (err er
 		return nil
 	}
 	a.client, err = e.Store.ClientByClientID(ctx, a.realm.ID, id)
+	if errors.Is(err, store.ErrNotFound) && !addressed { // a person can log out of an application that is gone
+		return nil
+	}
 	if errors.Is(err, store.ErrNotFound) {
 		return oauth.Refuse(oauth.LogoutRedirectInvalid, "unknown client")
 	}
@@ -232,8 +229,13 @@ func (e *Endpoint) finish(w http.ResponseWriter, r *http.Request, a *asked) erro
 		}
 	}
 	if a.target == "" {
-		words := ui.MessagesFor(a.lang)
-		return web.WritePage(w, r, http.StatusOK, ui.InfoPage{Lang: a.lang, RealmName: name(a.realm), Heading: words.LoggedOutTitle, Text: words.LoggedOutText})
+		lang := web.Language(r, a.locales)
+		words := ui.MessagesFor(lang)
+		page := ui.InfoPage{Lang: lang, RealmName: a.realm.Title(), Heading: words.LoggedOutTitle, Text: words.LoggedOutText}
+		if a.client != nil {
+			page.BackURL = a.client.Home()
+		}
+		return web.WritePage(w, r, http.StatusOK, page)
 	}
 	to := a.target
 	if a.state != "" {
@@ -259,7 +261,7 @@ func sessionsToEnd(a *asked) []string {
 // formToken seals what was asked, bound to the session it would end: the form
 // carries it, and nothing of it can be changed on the way.
 func (e *Endpoint) formToken(a *asked) (string, error) {
-	v := url.Values{"client": {""}, "target": {a.target}, "state": {a.state}, "lang": {a.lang}, "session": {""}, "until": {e.Now().Add(10 * time.Minute).Format(time.RFC3339)}}
+	v := url.Values{"client": {""}, "target": {a.target}, "state": {a.state}, "locales": {a.locales}, "session": {""}, "until": {e.Now().Add(10 * time.Minute).Format(time.RFC3339)}}
 	if a.client != nil {
 		v.Set("client", a.client.ClientID)
 	}
@@ -287,14 +289,14 @@ func (e *Endpoint) confirm(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return oauth.RefuseBecause(oauth.LogoutFailed, err)
 	}
-	a := &asked{realm: in, at: at, target: v.Get("target"), state: v.Get("state"), lang: v.Get("lang")}
+	a := &asked{realm: in, at: at, target: v.Get("target"), state: v.Get("state"), locales: v.Get("locales")}
 	if a.current, err = e.Cookies.Current(r.Context(), r, in); err != nil {
 		return err
 	}
 	if err := e.sameAsShown(a, v); err != nil {
 		return err
 	}
-	if err := e.checkClient(r.Context(), a, v.Get("client")); err != nil {
+	if err := e.checkClient(r.Context(), a, v.Get("client"), a.target != ""); err != nil {
 		return err
 	}
 	w.Header().Set("Cache-Control", "no-cache")

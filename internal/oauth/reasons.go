@@ -213,7 +213,7 @@ var answers = map[Reason]Answer{
 	HintInvalid:             {"invalid_request", statusBadRequest, "Invalid parameter: id_token_hint"},
 	AuthenticationExpired:   {"temporarily_unavailable", statusBadRequest, "authentication_expired"},
 
-	CookieMissing:    {"invalid_request", statusBadRequest, "Restart login cookie not found. It may have expired; it may have been deleted or cookies are disabled in your browser. If cookies are disabled then enable them. Click Back to Application to login again."},
+	CookieMissing:    {"invalid_request", statusBadRequest, "Restart login cookie not found."},
 	FormTokenWrong:   {"invalid_request", statusBadRequest, "This form is not from this login"},
 	RequestExpired:   {"expired_token", statusBadRequest, "Action expired. Please continue with login now."},
 	RequestUnknown:   {"invalid_request", statusBadRequest, "Page has expired"},

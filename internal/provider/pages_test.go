@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/latchkey-id/latchkey/internal/realm"
 )
 
 func alice() url.Values { return url.Values{"username": {"alice"}, "password": {alicesPass}} }
@@ -97,4 +99,130 @@ func (s *server) logOut(c *http.Client, realmName string) answer {
 	_, rest, _ := strings.Cut(page.body, `name="session_code" value="`)
 	token, _, _ := strings.Cut(rest, `"`)
 	return s.send(c, http.MethodPost, formAction(s.t, page), url.Values{"session_code": {html.UnescapeString(token)}, "confirmLogout": {"Log out"}})
+}
+
+// client changes one of realm lenient.
+func (s *server) client(id string, change func(c *realm.Client)) {
+	s.t.Helper()
+	in, err := s.store.RealmByName(s.t.Context(), "lenient")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	c, err := s.store.ClientByClientID(s.t.Context(), in.ID, id)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	changed := *c
+	change(&changed)
+	if err := s.store.UpdateClient(s.t.Context(), &changed, nil); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func TestErrorPagesSpeakThePersonsLanguage(t *testing.T) {
+	s := start(t, nil)
+	for _, c := range []struct{ name, path, header, want string }{
+		{"the browser's", "auth?client_id=nobody", "de-AT,de;q=0.9", "Die Anwendung ist hier nicht bekannt."},
+		{"the application's", "auth?client_id=nobody&ui_locales=de", "en", "Die Anwendung ist hier nicht bekannt."},
+		{"redirect URI", "auth?client_id=app&redirect_uri=https://evil.example", "de", "Die Rücksprungadresse der Anwendung ist ungültig."},
+		{"logout", "logout?post_logout_redirect_uri=https://evil.example", "de", "Die Abmeldung ist fehlgeschlagen."},
+		{"login", "/login-actions/authenticate", "de", "Das Cookie dieser Anmeldung fehlt."},
+		{"a reason without words of its own", "logout?state=1&state=2", "de", "Die Anfrage ist ungültig."},
+		{"English", "auth?client_id=nobody", "fr", "Client not found."},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			address := s.oidc("lenient", c.path)
+			if strings.HasPrefix(c.path, "/") {
+				address = s.url + "/realms/lenient" + c.path
+			}
+			a := s.get(s.browser(), address, "Accept-Language", c.header)
+			if a.status != http.StatusBadRequest || !strings.Contains(a.body, c.want) {
+				t.Errorf("got %d %s", a.status, a.body)
+			}
+			if german := c.name != "English"; german && (!strings.Contains(a.body, `lang="de"`) || strings.Contains(a.body, " the ") || strings.Contains(a.body, "Sign in")) {
+				t.Errorf("two languages on one page: %s", a.body)
+			}
+		})
+	}
+}
+
+// The way back is what is registered for the application that the request names;
+// nothing in a request can lead anywhere else.
+func TestTheWayBackIsTheRegisteredOne(t *testing.T) {
+	for _, c := range []struct {
+		name       string
+		root, base string
+		enabled    bool
+		want       string
+	}{
+		{"an address", "", "https://app.example/home", true, "https://app.example/home"},
+		{"below the root", "https://app.example/", "/home", true, "https://app.example/home"},
+		{"none", "https://app.example", "", true, ""},
+		{"a path without a root", "", "/home", true, ""},
+		{"our own application, which is not there", "${authBaseUrl}", "/realms/x/account/", true, ""},
+		{"a script", "", "javascript:alert(1)", true, ""},
+		{"a switched off application", "", "https://app.example/home", false, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := start(t, nil)
+			s.client("app", func(x *realm.Client) { x.RootURL, x.BaseURL, x.Enabled = c.root, c.base, c.enabled })
+			for name, a := range map[string]answer{
+				"an error":                s.get(s.browser(), s.oidc("lenient", "auth")+"?client_id=app&redirect_uri=https://evil.example"),
+				"no cookies":              s.send(s.browser(), http.MethodPost, s.url+"/realms/lenient/login-actions/authenticate?client_id=app", alice()),
+				"after a logout":          s.logOut(s.browser(), "lenient"),
+				"an error of the realm's": s.get(s.browser(), s.oidc("lenient", "logout")+"?client_id=app&post_logout_redirect_uri=https://evil.example"),
+			} {
+				link := `id="backToApplication" href="` + c.want + `"`
+				if got := strings.Contains(a.body, `id="backToApplication"`); got != (c.want != "") || got && !strings.Contains(a.body, link) || strings.Contains(a.body, `href="https://evil`) {
+					t.Errorf("%s: %d %s", name, a.status, a.body)
+				}
+			}
+		})
+	}
+}
+
+func TestLoggingOutOfAnApplicationThatIsGone(t *testing.T) {
+	s := start(t, nil)
+	if a := s.get(s.browser(), s.oidc("lenient", "logout")+"?client_id=gone"); a.status != http.StatusOK || !strings.Contains(a.body, "kc-logout-confirm") {
+		t.Errorf("without an address: %d %s", a.status, a.body)
+	}
+	if a := s.get(s.browser(), s.oidc("lenient", "logout")+"?client_id=gone&post_logout_redirect_uri=https://evil.example"); a.status != http.StatusBadRequest {
+		t.Errorf("with an address: %d %v", a.status, a.location)
+	}
+	c := s.browser()
+	s.code(c, "lenient", nil)
+	page := s.get(c, s.oidc("lenient", "logout")+"?client_id=gone&ui_locales=de")
+	_, rest, _ := strings.Cut(page.body, `name="session_code" value="`)
+	token, _, _ := strings.Cut(rest, `"`)
+	if a := s.send(c, http.MethodPost, formAction(t, page), url.Values{"session_code": {html.UnescapeString(token)}}); !strings.Contains(a.body, "Sie sind abgemeldet") {
+		t.Errorf("the button: %d %s", a.status, a.body)
+	}
+	if a := s.get(c, s.authURL("lenient", url.Values{"prompt": {"none"}})); a.location.Query().Get("error") != "login_required" {
+		t.Errorf("still logged in: %v", a.location)
+	}
+}
+
+// DESIGN: no form-action where a form's POST ends at a client, 'self' everywhere else.
+func TestS74FormsGoHereAlone(t *testing.T) {
+	s := start(t, nil)
+	secret, err := s.manage.SetupLink(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	const own = "form-action 'self'"
+	for name, c := range map[string]struct {
+		a   answer
+		own bool
+	}{
+		"login":      {s.get(s.browser(), s.authURL("lenient", nil)), false},
+		"logout":     {s.get(s.browser(), s.oidc("lenient", "logout")), false},
+		"form_post":  {s.get(s.browser(), s.authURL("lenient", url.Values{"prompt": {"none"}, "response_mode": {"form_post"}})), false},
+		"error":      {s.get(s.browser(), s.oidc("lenient", "auth")), true},
+		"logged out": {s.logOut(s.browser(), "lenient"), true},
+		"setup":      {s.get(s.browser(), s.url+"/setup/"+secret), true},
+	} {
+		if got := strings.Contains(c.a.header.Get("Content-Security-Policy"), own); got != c.own {
+			t.Errorf("%s: %d %v", name, c.a.status, c.a.header)
+		}
+	}
 }

@@ -123,7 +123,7 @@ func wire(cfg Config, pool *password.Pool) *Provider {
 		steps   = &journey.Journey{Store: cfg.Store, Cookies: cookies, Passwords: pool, Audit: events, Now: cfg.Now}
 		manager = &manage.Manager{Store: cfg.Store, Passwords: pool, Now: cfg.Now, Loopback: urls.IsLoopback(cfg.Origins[0])}
 		json    = realms.errors(web.OAuthErrors(log))
-		page    = realms.errors(web.PageErrors(log, func(r *http.Request) string { return r.PathValue("realm") }))
+		page    = realms.errors(web.PageErrors(log, realms.place))
 		metrics = web.NewMetrics()
 	)
 	auth := &authorize.Endpoint{Realms: realms, Store: cfg.Store, Issuer: issuer, Journey: steps, Logger: log, Now: cfg.Now, Errors: page}

@@ -59,6 +59,26 @@ func (v *resolver) Origin(r *http.Request) string {
 	return v.origins[max(i, 0)]
 }
 
+// place is where a page stands that could not find out itself: what failed before may
+// be anything, so that nothing here can fail.
+func (v *resolver) place(r *http.Request) web.Place {
+	name := r.PathValue("realm")
+	if realm.CheckName(name) != nil {
+		return web.Place{Name: name}
+	}
+	in, err := v.store.RealmByName(r.Context(), name)
+	if err != nil {
+		return web.Place{Name: name}
+	}
+	at := web.Place{Name: in.Title()}
+	if id := r.URL.Query().Get("client_id"); id != "" {
+		if c, err := v.store.ClientByClientID(r.Context(), in.ID, id); err == nil {
+			at.BackURL = c.Home()
+		}
+	}
+	return at
+}
+
 // errors answers what Keycloak answers before any surface: an unknown realm and
 // a foreign origin are bare {"error": …} everywhere.
 func (v *resolver) errors(next web.ErrorWriter) web.ErrorWriter {

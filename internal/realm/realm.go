@@ -2,6 +2,8 @@ package realm
 
 import (
 	"encoding/json"
+	"net/url"
+	"strings"
 	"time"
 )
 
@@ -81,6 +83,14 @@ type BruteForce struct {
 	FailureFactor         int
 }
 
+// Title is what a person sees of a realm.
+func (r *Realm) Title() string {
+	if r.DisplayName != "" {
+		return r.DisplayName
+	}
+	return r.Name
+}
+
 // Seconds turns a lifespan into a duration.
 func Seconds(n int) time.Duration { return time.Duration(n) * time.Second }
 
@@ -115,6 +125,21 @@ type Client struct {
 	DefaultScopes              []string // client scope names
 	OptionalScopes             []string // client scope names
 	Extra                      map[string]json.RawMessage
+}
+
+// Home is the address of an application for a person who wants to go back to it, ""
+// when none is known. It is what an administrator registered, never what a request
+// says; our own applications, whose root is a variable, are not there yet.
+func (c *Client) Home() string {
+	home := c.BaseURL
+	if strings.HasPrefix(home, "/") {
+		home = strings.TrimSuffix(c.RootURL, "/") + home
+	}
+	u, err := url.Parse(home)
+	if err != nil || !c.Enabled || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
+		return ""
+	}
+	return home
 }
 
 // Attributes of a client that choose the algorithm of one kind of token in place

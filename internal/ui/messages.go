@@ -11,7 +11,7 @@ type Messages struct {
 	LoggingOut, ReallyLogOut, LogOut, LoggedOutTitle, LoggedOutText     string
 	PageExpired, GoOn, GoingOn                                          string
 	WrongCredentials, AccountDisabled, Reauthenticate, LoginTookTooLong string
-	FormTooOld                                                          string
+	FormTooOld, SignInTo, SetupDone, SetupDoneText                      string
 	SetupTitle, SetupText, SetupButton                                  string
 	Busy                                                                string
 	PasswordTitle, PasswordMessage, NewPassword, ConfirmPassword        string
@@ -32,6 +32,7 @@ func english() Messages {
 		PageExpired: "Page has expired", GoOn: "Continue", GoingOn: "Going on to the application",
 		WrongCredentials: "Invalid username or password.", AccountDisabled: "Account is disabled, contact your administrator.",
 		Reauthenticate: "Please re-authenticate to continue", LoginTookTooLong: "Your login attempt timed out. Login will start from the beginning.",
+		SignInTo: "Sign in to", SetupDone: "Administrator made", SetupDoneText: "You can log in to realm master now, as",
 		FormTooOld: "Action expired. Please continue with login now.",
 		SetupTitle: "First administrator", SetupText: "This link works once. Choose a name and a password of at least 8 characters.", SetupButton: "Make administrator",
 		Busy:          "Too many people are logging in at this moment. Please try again.",
@@ -56,6 +57,7 @@ func german() Messages {
 		PageExpired: "Seite ist abgelaufen", GoOn: "Weiter", GoingOn: "Weiter zur Anwendung",
 		WrongCredentials: "Benutzername oder Passwort ungültig.", AccountDisabled: "Das Konto ist deaktiviert. Wenden Sie sich an Ihre Administration.",
 		Reauthenticate: "Bitte melden Sie sich erneut an, um fortzufahren", LoginTookTooLong: "Die Anmeldung hat zu lange gedauert. Sie beginnt von vorn.",
+		SignInTo: "Anmelden bei", SetupDone: "Administratorkonto angelegt", SetupDoneText: "Sie können sich jetzt im Realm master anmelden, als",
 		FormTooOld: "Diese Seite war nicht mehr aktuell. Bitte melden Sie sich jetzt an.",
 		SetupTitle: "Erste Administration", SetupText: "Dieser Link gilt einmal. Wählen Sie einen Namen und ein Passwort mit mindestens 8 Zeichen.", SetupButton: "Konto anlegen",
 		Busy:          "Gerade melden sich zu viele Personen an. Bitte versuchen Sie es noch einmal.",

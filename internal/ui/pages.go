@@ -1,6 +1,9 @@
 package ui
 
-import "io"
+import (
+	"io"
+	"slices"
+)
 
 // LoginPage asks for a username and a password.
 type LoginPage struct {
@@ -19,7 +22,7 @@ type LoginPage struct {
 
 // Render writes the page.
 func (p LoginPage) Render(w io.Writer) error {
-	f := newFrame(p.Lang, "Sign in to "+p.RealmName, p.RealmName, false)
+	f := newFrame(p.Lang, signInTo(p.Lang, p.RealmName), p.RealmName, false)
 	return render(w, "login", struct {
 		frame
 		LoginPage
@@ -39,13 +42,14 @@ func (p PasswordPage) Render(w io.Writer) error {
 	return render(w, "password", struct {
 		frame
 		PasswordPage
-	}{newFrame(p.Lang, "Sign in to "+p.RealmName, p.RealmName, false), p})
+	}{newFrame(p.Lang, signInTo(p.Lang, p.RealmName), p.RealmName, false), p})
 }
 
 // Field is one text field of a form.
 type Field struct {
 	Name, Label, Value, Error string
 	Required                  bool
+	First                     bool // where the person begins: what is wrong, else the first field
 }
 
 // Kind is the field's autocomplete token (HTML, "Autofill detail tokens").
@@ -71,10 +75,14 @@ type ProfilePage struct {
 
 // Render writes the page.
 func (p ProfilePage) Render(w io.Writer) error {
+	p.Fields = slices.Clone(p.Fields)
+	if i := max(slices.IndexFunc(p.Fields, func(f Field) bool { return f.Error != "" }), 0); i < len(p.Fields) {
+		p.Fields[i].First = true
+	}
 	return render(w, "profile", struct {
 		frame
 		ProfilePage
-	}{newFrame(p.Lang, "Sign in to "+p.RealmName, p.RealmName, false), p})
+	}{newFrame(p.Lang, signInTo(p.Lang, p.RealmName), p.RealmName, false), p})
 }
 
 // Detail is a name and a value on a page.
@@ -94,7 +102,7 @@ type ErrorPage struct {
 
 // Render writes the page.
 func (p ErrorPage) Render(w io.Writer) error {
-	title := "Sign in to " + p.RealmName
+	title := signInTo(p.Lang, p.RealmName)
 	if p.RealmName == "" {
 		title = MessagesFor(p.Lang).SorryTitle
 	}
@@ -104,6 +112,8 @@ func (p ErrorPage) Render(w io.Writer) error {
 		ErrorPage
 	}{f, p})
 }
+
+func signInTo(lang, realm string) string { return MessagesFor(lang).SignInTo + " " + realm }
 
 func brandOr(name string) string {
 	if name == "" {
@@ -135,7 +145,7 @@ func (p InfoPage) Render(w io.Writer) error {
 	return render(w, "info", struct {
 		frame
 		InfoPage
-	}{newFrame(p.Lang, "Sign in to "+p.RealmName, p.RealmName, false), p})
+	}{newFrame(p.Lang, signInTo(p.Lang, p.RealmName), p.RealmName, false), p})
 }
 
 // PostPage sends its fields on by a form (OAuth 2.0 Form Post Response Mode). A

@@ -3,6 +3,7 @@ package ui_test
 import (
 	"bytes"
 	"reflect"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -98,5 +99,71 @@ func TestLanguage(t *testing.T) {
 				t.Errorf("got %s", got)
 			}
 		})
+	}
+}
+
+// all are the pages of a login in every state, with everything on them.
+func all() map[string]ui.Page {
+	field := func(name, problem string) ui.Field {
+		return ui.Field{Name: name, Label: name, Error: problem, Required: true}
+	}
+	return map[string]ui.Page{
+		"login":              ui.LoginPage{RealmName: "demo", RememberMeShown: true},
+		"login, refused":     ui.LoginPage{RealmName: "demo", RememberMeShown: true, Username: "alice", FieldError: "no", Message: "m", MessageKind: "error"},
+		"once more":          ui.LoginPage{RealmName: "demo", Username: "alice", UsernameFixed: true},
+		"once more, refused": ui.LoginPage{RealmName: "demo", Username: "alice", UsernameFixed: true, FieldError: "no"},
+		"password":           ui.PasswordPage{RealmName: "demo", Username: "alice", Message: "m"},
+		"password, refused":  ui.PasswordPage{RealmName: "demo", Username: "alice", PasswordError: "a", ConfirmError: "b"},
+		"profile":            ui.ProfilePage{RealmName: "demo", Username: "alice", Fields: []ui.Field{field("email", ""), field("lastName", "")}},
+		"profile, refused":   ui.ProfilePage{RealmName: "demo", Username: "alice", Fields: []ui.Field{field("email", ""), field("lastName", "no")}},
+		"logout":             ui.LogoutPage{RealmName: "demo"},
+		"error":              ui.ErrorPage{RealmName: "demo", What: "w", Do: "d", Reason: "r", BackURL: "https://app.example"},
+		"info":               ui.InfoPage{RealmName: "demo", Heading: "h", Text: "t", BackURL: "https://app.example"},
+		"setup":              ui.SetupPage{FieldError: "no"},
+		"post":               ui.PostPage{Action: "https://app.example"},
+	}
+}
+
+// What a screen reader follows leads somewhere, and to one place.
+func TestReferencesOnAPageLeadSomewhere(t *testing.T) {
+	ids, refs := regexp.MustCompile(` id="([^"]*)"`), regexp.MustCompile(` (?:for|aria-describedby)="([^"]*)"`)
+	for name, p := range all() {
+		page, known := render(t, p), map[string]int{}
+		for _, m := range ids.FindAllStringSubmatch(page, -1) {
+			if known[m[1]]++; known[m[1]] > 1 {
+				t.Errorf("%s: id %s stands twice", name, m[1])
+			}
+		}
+		for _, m := range refs.FindAllStringSubmatch(page, -1) {
+			if known[m[1]] == 0 {
+				t.Errorf("%s: %s leads nowhere", name, m[1])
+			}
+		}
+		if n := strings.Count(page, " autofocus"); n > 1 || n == 0 && strings.Contains(page, "<label") {
+			t.Errorf("%s: %d fields have the focus", name, n)
+		}
+		for _, field := range regexp.MustCompile(`<input[^>]*aria-invalid[^>]*>`).FindAllString(page, -1) {
+			if !strings.Contains(field, "aria-describedby") {
+				t.Errorf("%s: a wrong field does not say what is wrong: %s", name, field)
+			}
+		}
+	}
+}
+
+// A page with a password and no username lets a password manager save nobody's.
+func TestPasswordManagersKnowWhosePasswordItIs(t *testing.T) {
+	for name, p := range all() {
+		page := render(t, p)
+		if strings.Contains(page, `type="password"`) && !strings.Contains(page, `autocomplete="username"`) {
+			t.Errorf("%s: no username", name)
+		}
+	}
+}
+
+func TestTheFirstWrongFieldHasTheFocus(t *testing.T) {
+	for name, want := range map[string]string{"profile": "email", "profile, refused": "lastName"} {
+		if !regexp.MustCompile(`<input id="` + want + `"[^>]* autofocus>`).MatchString(render(t, all()[name])) {
+			t.Errorf("%s: %s has not", name, want)
+		}
 	}
 }

@@ -4,16 +4,24 @@ import (
 	"bytes"
 	"log/slog"
 	"net/http"
-	"strings"
 
 	"github.com/latchkey-id/latchkey/internal/oauth"
 	"github.com/latchkey-id/latchkey/internal/ui"
 )
 
-// pagePolicy is the Content-Security-Policy of a page. There is no form-action
-// in the policy of a page whose form ends at a client: Chromium applies it to the
-// whole chain of redirects (S-74 gives way there, the form token stays).
+// pagePolicy is the Content-Security-Policy of a page, but for form-action.
 const pagePolicy = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; base-uri 'none'; frame-ancestors 'none'"
+
+// policyOf adds form-action where a form stays here. A page whose form ends at a
+// client goes without: Chromium applies it to the whole chain of redirects (S-74
+// gives way there, the form token stays).
+func policyOf(p ui.Page) string {
+	switch p.(type) {
+	case ui.LoginPage, ui.PasswordPage, ui.ProfilePage, ui.LogoutPage, ui.PostPage:
+		return pagePolicy
+	}
+	return pagePolicy + "; form-action 'self'"
+}
 
 // WritePage renders a page into memory and sends it. It may not be kept.
 func WritePage(w http.ResponseWriter, _ *http.Request, status int, p ui.Page) error {
@@ -26,7 +34,7 @@ func WritePage(w http.ResponseWriter, _ *http.Request, status int, p ui.Page) er
 	if h.Get("Cache-Control") == "" {
 		h.Set("Cache-Control", "no-store, must-revalidate, max-age=0")
 	}
-	h.Set("Content-Security-Policy", pagePolicy)
+	h.Set("Content-Security-Policy", policyOf(p))
 	h.Set("X-Frame-Options", "DENY")
 	w.WriteHeader(status)
 	_, _ = w.Write(b.Bytes())
@@ -53,16 +61,20 @@ func WriteFramed(w http.ResponseWriter, p ui.Page, ancestors string) error {
 	return nil
 }
 
+// Place is what a page says about where it stands: whose login this is, and the way
+// back to the application, "" when none is known.
+type Place struct{ Name, BackURL string }
+
 // PageErrors writes refusals as a page: what happened, what to do, the reason
-// and the request's id, which stand in the log beside the exact cause. realm
-// names the realm of a request for the page's header.
-func PageErrors(log *slog.Logger, realm func(r *http.Request) string) ErrorWriter {
+// and the request's id, which stand in the log beside the exact cause.
+func PageErrors(log *slog.Logger, place func(r *http.Request) Place) ErrorWriter {
 	return func(w http.ResponseWriter, r *http.Request, err error) {
-		a := oauth.AnswerTo(err)
+		a, at, reason := oauth.AnswerTo(err), place(r), oauth.ReasonOf(err)
 		Log(log, r, a.Status, err)
 		retryLater(w, a.Status)
-		reason := oauth.ReasonOf(err)
-		page := ui.ErrorPage{Lang: Language(r, ""), RealmName: realm(r), What: what(a), Do: advice(reason), Reason: string(reason), ID: RequestID(r.Context())}
+		lang := Language(r, r.URL.Query().Get("ui_locales"))
+		page := ui.ErrorPage{Lang: lang, RealmName: at.Name, BackURL: at.BackURL, Reason: string(reason), ID: RequestID(r.Context())}
+		page.What, page.Do = words(lang, a, reason)
 		if d, ok := detailsOf(err); ok {
 			page.Details = d
 		}
@@ -70,41 +82,6 @@ func PageErrors(log *slog.Logger, realm func(r *http.Request) string) ErrorWrite
 			log.ErrorContext(r.Context(), "page not written", "err", err)
 		}
 	}
-}
-
-func what(a oauth.Answer) string {
-	if a.Description != "" {
-		return a.Description
-	}
-	if a.Status >= http.StatusInternalServerError {
-		return "Something went wrong on our side."
-	}
-	return strings.ReplaceAll(a.Code, "_", " ")
-}
-
-// advice says what a person can do. A reason without a line gets the general one.
-func advice(reason oauth.Reason) string {
-	switch reason {
-	case oauth.RedirectURIInvalid:
-		return "The application sent an address to return to that is not registered for it. Whoever runs the application can add it to its valid redirect URIs."
-	case oauth.AuthClientNotFound, oauth.AuthClientDisabled, oauth.AuthClientMissing:
-		return "The application's client_id is not known here, or is switched off. Whoever runs the application can compare it with the clients of this realm."
-	case oauth.CookieMissing, oauth.RequestUnknown, oauth.RequestExpired, oauth.FormTokenWrong:
-		return "Go back to the application and sign in again. Cookies must be allowed for this site."
-	case oauth.HashingBusy, oauth.Unavailable:
-		return "Please try again in a few seconds."
-	case oauth.LogoutRedirectInvalid, oauth.HintInvalid, oauth.LogoutHintMissing, oauth.LogoutFailed:
-		return "You may still be logged in. Go back to the application and log out again."
-	case oauth.UnenforcedPolicy:
-		return "The login is refused because it would be weaker than this realm asks for. An administrator finds the setting by the name above."
-	case oauth.RegistrationNotAllowed:
-		return "Nobody can make an account for themselves here. Whoever runs this login can make one for you."
-	case oauth.AuthRealmDisabled:
-		return "This login is switched off. Whoever runs it can say when it is back."
-	case oauth.HTTPSRequired:
-		return "Open the same address with https."
-	}
-	return "Go back to the application and try again. If it happens once more, give the reason and the number below to whoever runs it."
 }
 
 // Detailed is an error with facts for the person, shown as a table.

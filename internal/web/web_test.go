@@ -86,7 +86,7 @@ func TestS110ParseForm(t *testing.T) {
 func TestFailuresSendNothingOfTheirCause(t *testing.T) {
 	var log bytes.Buffer
 	logger := slog.New(slog.NewTextHandler(&log, nil))
-	page := web.PageErrors(logger, func(*http.Request) string { return "demo" })
+	page := web.PageErrors(logger, func(*http.Request) web.Place { return web.Place{Name: "demo"} })
 	for name, write := range map[string]web.ErrorWriter{"JSON": web.OAuthErrors(logger), "page": page} {
 		for cause, h := range map[string]web.Handler{
 			"an error": func(http.ResponseWriter, *http.Request) error { return errors.New("hunter2 in a row") },
@@ -133,7 +133,7 @@ func TestWhoHangsUpIsNoFailure(t *testing.T) {
 func TestDetailsAreShownOnThePage(t *testing.T) {
 	w := httptest.NewRecorder()
 	err := &web.Detailed{Err: oauth.Refuse(oauth.RedirectURIInvalid, ""), Details: []ui.Detail{{Name: "Sent", Value: "<b>"}}}
-	web.PageErrors(slog.New(slog.DiscardHandler), func(*http.Request) string { return "demo" })(w, httptest.NewRequest(http.MethodGet, "/", nil), err)
+	web.PageErrors(slog.New(slog.DiscardHandler), func(*http.Request) web.Place { return web.Place{Name: "demo"} })(w, httptest.NewRequest(http.MethodGet, "/", nil), err)
 	if w.Code != 400 || !strings.Contains(w.Body.String(), "&lt;b&gt;") || !strings.Contains(w.Body.String(), "redirect_uri_not_registered") {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}
