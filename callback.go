@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/latchkey-id/latchkey/internal/jose"
 	"golang.org/x/oauth2"
 )
 
@@ -191,7 +192,7 @@ func (a *Auth) addUserinfo(ctx context.Context, m *metadata, accessToken string,
 
 // verifyUserinfo verifies a signed userinfo answer, which has no exp.
 func (a *Auth) verifyUserinfo(ctx context.Context, m *metadata, raw string) (map[string]any, error) {
-	t, err := a.verifySigned(ctx, m, strings.TrimSpace(raw), true)
+	t, err := a.verifySigned(ctx, m, strings.TrimSpace(raw), jose.Expected{Algorithms: m.userinfoAlgorithms(), AnyExpiry: true})
 	if err != nil {
 		return nil, withReason(reasonUserinfo, err)
 	}

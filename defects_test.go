@@ -377,6 +377,38 @@ func TestDefect13FormPostAndSignedUserinfoWork(t *testing.T) {
 	}
 }
 
+// "userinfo_signing_alg_values_supported" is a list of its own (OpenID Connect
+// Discovery 1.0, 3).
+func TestDefect13UserinfoIsSignedAsTheProviderSays(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		listed any
+		passes bool
+	}{
+		{"an algorithm of its own list", []string{"RS256", "EdDSA"}, true},
+		{"an algorithm that it does not list", []string{"RS256"}, false},
+		{"no list: as ID tokens are", nil, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p := newOP(t)
+			also := generateFor(t, jose.EdDSA)
+			p.publish = []jose.Key{also}
+			p.meta = set("userinfo_signing_alg_values_supported", c.listed)
+			p.userinfo = func(w http.ResponseWriter) {
+				w.Header().Set("Content-Type", "application/jwt")
+				_, _ = w.Write([]byte(mustSign(t, also, map[string]any{"iss": p.issuer(), "aud": "app", "sub": "user-1", "email": "alice@example.com"})))
+			}
+			a := newApp(t, p, nil)
+			got := a.get("/protected")
+			if !c.passes {
+				wantReason(t, a, got, 502, "userinfo_refused")
+			} else if got.status != 200 {
+				t.Errorf("%d %s\n%s", got.status, got.body, a.log)
+			}
+		})
+	}
+}
+
 func TestDefect14NoCallToTheProviderForEachRequest(t *testing.T) {
 	p := newOP(t)
 	a := newApp(t, p, nil)

@@ -400,6 +400,27 @@ func TestSplitHorizon(t *testing.T) {
 	a.logIn()
 }
 
+// A provider may put new keys in the place of old ones at any moment: the next
+// login asks for them, although the old ones were read a moment ago.
+func TestKeysThatWereReplaced(t *testing.T) {
+	named := func(name string) func(t *testing.T) jose.Key {
+		return func(t *testing.T) jose.Key { k := generate(t); k.ID = name; return k }
+	}
+	for name, make := range map[string]func(t *testing.T) jose.Key{"with a new kid": generate, "under the old kid": named("the one key"), "without a kid": named("")} {
+		t.Run(name, func(t *testing.T) {
+			p := newOP(t)
+			p.key = make(t)
+			a := newApp(t, p, nil)
+			a.logIn()
+			p.mu.Lock()
+			p.key = make(t)
+			p.mu.Unlock()
+			a.client = newClient(t)
+			a.logIn()
+		})
+	}
+}
+
 func TestUnknownKidIsAskedForOnceInAWhile(t *testing.T) {
 	p := newOP(t)
 	p.sign = func(c map[string]any) string { return mustSign(t, p.other, c) }

@@ -35,6 +35,7 @@ type metadata struct {
 	JWKS          string   `json:"jwks_uri"`
 	EndSession    string   `json:"end_session_endpoint"`
 	Algorithms    []string `json:"id_token_signing_alg_values_supported"`
+	UserinfoAlgs  []string `json:"userinfo_signing_alg_values_supported"`
 	TokenAuth     []string `json:"token_endpoint_auth_methods_supported"`
 	IssInResponse bool     `json:"authorization_response_iss_parameter_supported"`
 }
@@ -293,19 +294,4 @@ func (p *provider) clientAuth(m *metadata) ClientAuth {
 		return ClientSecretBasic // "If omitted, the default is client_secret_basic" (OpenID Connect Discovery 1.0, 3)
 	}
 	return ClientSecretPost
-}
-
-// algorithms are those the provider lists, never "none" and never a MAC with the
-// client's secret.
-func algorithms(m *metadata) []string {
-	if len(m.Algorithms) == 0 {
-		return []string{jose.RS256}
-	}
-	var out []string
-	for _, a := range jose.SignatureAlgorithms() {
-		if slices.Contains(m.Algorithms, a) {
-			out = append(out, a)
-		}
-	}
-	return out
 }

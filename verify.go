@@ -5,6 +5,7 @@ import (
 	"crypto/subtle"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/latchkey-id/latchkey/internal/jose"
@@ -37,7 +38,7 @@ func (a *Auth) verifyID(ctx context.Context, m *metadata, raw string, want expec
 	if raw == "" {
 		return nil, &loginError{reason: reasonIDToken, err: errors.New("the token endpoint gave no ID token; was the scope openid granted?")}
 	}
-	t, err := a.verifySigned(ctx, m, raw, false)
+	t, err := a.verifySigned(ctx, m, raw, jose.Expected{Algorithms: m.idTokenAlgorithms()})
 	if err != nil {
 		return nil, withReason(reasonIDToken, err)
 	}
@@ -49,22 +50,52 @@ func (a *Auth) verifyID(ctx context.Context, m *metadata, raw string, want expec
 	return t, nil
 }
 
-// verifySigned verifies a JWT of the provider for this client. Keys are read
-// again when the token names one that is not known.
-// timeless says that it may have no exp: a signed userinfo answer has none.
-func (a *Auth) verifySigned(ctx context.Context, m *metadata, raw string, timeless bool) (*jose.Token, error) {
-	want := jose.Expected{Algorithms: algorithms(m), Issuer: a.cfg.Issuer, Audience: a.cfg.ClientID, Now: a.cfg.Now(), Leeway: a.cfg.Leeway, AnyExpiry: timeless}
-	for _, refetch := range []bool{false, true} {
-		keys, err := a.provider.keySet(ctx, m.JWKS, refetch)
-		if err != nil {
-			return nil, err
-		}
-		t, err := jose.Verify(raw, keys, want)
-		if refetch || !errors.Is(err, jose.ErrUnknownKey) {
-			return t, err
+// verifySigned verifies a JWT of the provider for this client; want brings the
+// algorithms. Keys are read again when none of those at hand made the signature: a
+// provider may rotate keys that have no kid, or keep the name of one.
+func (a *Auth) verifySigned(ctx context.Context, m *metadata, raw string, want jose.Expected) (*jose.Token, error) {
+	want.Issuer, want.Audience, want.Now, want.Leeway = a.cfg.Issuer, a.cfg.ClientID, a.cfg.Now(), a.cfg.Leeway
+	keys, err := a.provider.keySet(ctx, m.JWKS, false)
+	if err != nil {
+		return nil, err
+	}
+	t, err := jose.Verify(raw, keys, want)
+	if e, ok := errors.AsType[*jose.CheckError](err); !ok || e.Check != "key" && e.Check != "signature" {
+		return t, err
+	}
+	if keys, err = a.provider.keySet(ctx, m.JWKS, true); err != nil {
+		return nil, err
+	}
+	return jose.Verify(raw, keys, want)
+}
+
+// algorithms are those of a list of the provider's, never "none" and never a MAC
+// with the client's secret.
+func algorithms(listed []string) []string {
+	var out []string
+	for _, a := range jose.SignatureAlgorithms() {
+		if slices.Contains(listed, a) {
+			out = append(out, a)
 		}
 	}
-	return nil, jose.ErrUnknownKey
+	return out
+}
+
+// idTokenAlgorithms: the list is REQUIRED, and "The algorithm RS256 MUST be
+// included" (OpenID Connect Discovery 1.0, 3).
+func (m *metadata) idTokenAlgorithms() []string {
+	if len(m.Algorithms) == 0 {
+		return []string{jose.RS256}
+	}
+	return algorithms(m.Algorithms)
+}
+
+// userinfoAlgorithms is a list of its own, and OPTIONAL.
+func (m *metadata) userinfoAlgorithms() []string {
+	if len(m.UserinfoAlgs) == 0 {
+		return m.idTokenAlgorithms()
+	}
+	return algorithms(m.UserinfoAlgs)
 }
 
 // withReason keeps the reason that an error has already: keys that cannot be read
