@@ -1,6 +1,7 @@
 package token
 
 import (
+	"encoding/json"
 	"reflect"
 	"slices"
 	"strconv"
@@ -15,7 +16,12 @@ func putIf(c map[string]any, m realm.Mapper, v string) {
 	}
 }
 
-func put(c map[string]any, m realm.Mapper, v string) { set(c, m, typed(v, m.Config["jsonType.label"])) }
+// put writes a text as the mapper's type, and nothing where it is none of that type.
+func put(c map[string]any, m realm.Mapper, v string) {
+	if t := typed(v, m.Config["jsonType.label"]); t != nil {
+		set(c, m, t)
+	}
+}
 
 func set(c map[string]any, m realm.Mapper, v any) { setPath(c, m.Config["claim.name"], v) }
 
@@ -72,20 +78,31 @@ func reserved(claim string) bool {
 	return false
 }
 
-// typed turns a text into the JSON type of jsonType.label; what does not parse
-// is left out by its null.
+// typed turns a text into the JSON type of jsonType.label, nil for what is none.
 func typed(v, label string) any {
 	switch label {
 	case "boolean":
-		return v == "true"
-	case "long", "int":
-		n, err := strconv.ParseInt(v, 10, 64)
-		if err != nil {
+		return strings.EqualFold(v, "true")
+	case "long":
+		return whole(v, 64)
+	case "int":
+		return whole(v, 32)
+	case "JSON":
+		var out any
+		if json.Unmarshal([]byte(v), &out) != nil {
 			return nil
 		}
-		return n
+		return out
 	}
 	return v
+}
+
+func whole(v string, bits int) any {
+	n, err := strconv.ParseInt(v, 10, bits)
+	if err != nil {
+		return nil
+	}
+	return n
 }
 
 func prefixed(prefix string, names []string) []string {

@@ -134,87 +134,6 @@ func mapNote(c map[string]any, s *subject, m realm.Mapper) {
 	}
 }
 
-func mapProperty(c map[string]any, s *subject, m realm.Mapper) {
-	switch m.Config["user.attribute"] {
-	case "username":
-		put(c, m, s.user.Username)
-	case "email":
-		putIf(c, m, s.user.Email)
-	case "emailVerified":
-		put(c, m, strconv.FormatBool(s.user.EmailVerified))
-	case "firstName":
-		putIf(c, m, s.user.FirstName)
-	case "lastName":
-		putIf(c, m, s.user.LastName)
-	case "id":
-		put(c, m, s.user.ID)
-	case "createdTimestamp":
-		put(c, m, strconv.FormatInt(s.user.CreatedAt.UnixMilli(), 10))
-	}
-}
-
-func mapAttribute(c map[string]any, s *subject, m realm.Mapper) {
-	name := m.Config["user.attribute"]
-	values := s.user.Attributes[name]
-	if builtin := builtinAttribute(s.user, name); builtin != "" {
-		values = []string{builtin}
-	}
-	if all := m.Config["aggregate.attrs"] == "true"; s.lent != nil && (all || len(values) == 0) {
-		values = slices.Concat(values, s.lent(name, all)) // a new one: it is sorted below
-		if all {
-			slices.Sort(values)
-			values = slices.Compact(values)
-		}
-	}
-	if len(values) == 0 {
-		return
-	}
-	if m.Config["multivalued"] == "true" {
-		out := []any{}
-		for _, v := range values {
-			out = append(out, typed(v, m.Config["jsonType.label"]))
-		}
-		set(c, m, out)
-		return
-	}
-	put(c, m, values[0])
-}
-
-// builtinAttribute is one that every user has, "" for others.
-func builtinAttribute(u *realm.User, name string) string {
-	switch name {
-	case "username":
-		return u.Username
-	case "email":
-		return u.Email
-	case "firstName":
-		return u.FirstName
-	case "lastName":
-		return u.LastName
-	}
-	return ""
-}
-
-func mapFullName(c map[string]any, s *subject, m realm.Mapper) {
-	if name := strings.TrimSpace(s.user.FirstName + " " + s.user.LastName); name != "" {
-		c["name"] = name
-	}
-}
-
-// mapAddress builds the address claim of OpenID Connect Core 1.0, 5.1.1.
-func mapAddress(c map[string]any, s *subject, m realm.Mapper) {
-	out := map[string]any{}
-	for claim, key := range map[string]string{"street_address": "user.attribute.street", "locality": "user.attribute.locality",
-		"region": "user.attribute.region", "postal_code": "user.attribute.postal_code", "country": "user.attribute.country", "formatted": "user.attribute.formatted"} {
-		if v := s.user.Attributes[m.Config[key]]; len(v) > 0 {
-			out[claim] = v[0]
-		}
-	}
-	if len(out) > 0 {
-		c["address"] = out
-	}
-}
-
 func mapRealmRoles(c map[string]any, s *subject, m realm.Mapper) {
 	if len(s.roles.Realm) > 0 {
 		set(c, m, anys(prefixed(m.Config["usermodel.realmRoleMapping.rolePrefix"], s.roles.Realm)))
@@ -307,4 +226,4 @@ func mapGroups(c map[string]any, s *subject, m realm.Mapper) {
 	set(c, m, out)
 }
 
-func mapHardcoded(c map[string]any, _ *subject, m realm.Mapper) { put(c, m, m.Config["claim.value"]) }
+func mapHardcoded(c map[string]any, _ *subject, m realm.Mapper) { putIf(c, m, m.Config["claim.value"]) }

@@ -107,6 +107,48 @@ func TestMappers(t *testing.T) {
 	}
 }
 
+// Types of claims as Keycloak 26.7.4 writes them; what is none of its type is left out.
+func TestTypesOfClaims(t *testing.T) {
+	for _, c := range []struct {
+		name, value, label string
+		want               any
+	}{
+		{"a text", "42", "String", "42"}, {"no type", "42", "", "42"}, {"an unknown one", "42", "bogus", "42"},
+		{"a number", "-7", "long", int64(-7)}, {"a long one", "99999999999", "long", int64(99999999999)}, {"too long for an int", "99999999999", "int", nil}, {"no number", "abc", "long", nil},
+		{"a fraction", "1.5", "int", nil}, {"true", "true", "boolean", true}, {"true in capitals", "TRUE", "boolean", true}, {"anything else", "1", "boolean", false},
+		{"an object", `{"a":[1,{"b":null}]}`, "JSON", map[string]any{"a": []any{1.0, map[string]any{"b": nil}}}}, {"a JSON number", "42", "JSON", 42.0}, {"a JSON text", `"x"`, "JSON", "x"},
+		{"broken JSON", "{a", "JSON", nil}, {"two values", "1 2", "JSON", nil}, {"a number that is none", "1e999", "JSON", nil}, {"nothing", "", "String", nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			claims, want := map[string]any{}, map[string]any{}
+			if c.want != nil {
+				want["c"] = c.want
+			}
+			apply(claims, &subject{}, []realm.Mapper{{Type: "oidc-hardcoded-claim-mapper", Config: map[string]string{"access.token.claim": "true", "claim.name": "c", "claim.value": c.value, "jsonType.label": c.label}}}, toAccess)
+			if d := cmp.Diff(want, claims); d != "" {
+				t.Error(d)
+			}
+		})
+	}
+	s := &subject{user: &realm.User{Enabled: true, Attributes: map[string][]string{"n": {"1", "x"}, "street": {"S 1"}, "land": {"L"}}}}
+	for name, c := range map[string]struct {
+		kind   string
+		config map[string]string
+		want   map[string]any
+	}{
+		"in a list":        {"oidc-usermodel-attribute-mapper", map[string]string{"user.attribute": "n", "claim.name": "c", "jsonType.label": "long", "multivalued": "true"}, map[string]any{"c": []any{int64(1), nil}}},
+		"a switch":         {"oidc-usermodel-property-mapper", map[string]string{"user.attribute": "enabled", "claim.name": "c", "jsonType.label": "boolean"}, map[string]any{"c": true}},
+		"address, unnamed": {"oidc-address-mapper", map[string]string{"user.attribute.country": "land"}, map[string]any{"address": map[string]any{"street_address": "S 1", "country": "L"}}},
+	} {
+		claims := map[string]any{}
+		c.config["access.token.claim"] = "true"
+		apply(claims, s, []realm.Mapper{{Type: c.kind, Config: c.config}}, toAccess)
+		if d := cmp.Diff(c.want, claims); d != "" {
+			t.Errorf("%s: %s", name, d)
+		}
+	}
+}
+
 func TestUserinfoFollowsTheIDTokenWhereAMapperDoesNotNameIt(t *testing.T) {
 	for _, c := range []struct {
 		name, kind string
