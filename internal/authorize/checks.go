@@ -46,12 +46,14 @@ func checkDuplicates(_ context.Context, a *request) error {
 
 // checkRequestObject: "If the parameter is used and the OP does not support it,
 // the OP MUST return the request_not_supported error" (OpenID Connect Core 1.0,
-// 3.1.2.6). Reading on without it would drop what its signature protects.
+// 3.1.2.6). Reading on without it would drop what its signature protects. An empty one
+// is none: "Parameters sent without a value MUST be treated as if they were omitted
+// from the request" (RFC 6749, 3.1).
 func checkRequestObject(_ context.Context, a *request) error {
-	if a.params.Has("request") {
+	if a.params.Get("request") != "" {
 		return oauth.Refuse(oauth.RequestNotSupported, "")
 	}
-	if a.params.Has("request_uri") {
+	if a.params.Get("request_uri") != "" {
 		return oauth.Refuse(oauth.RequestURINotSupported, "")
 	}
 	return nil

@@ -128,7 +128,7 @@ func TestParametersThatDoNoHarm(t *testing.T) {
 		"claims_locales": {"claims_locales": {"se"}}, "login_hint": {"login_hint": {"bob"}}, "acr_values": {"acr_values": {"1 2"}}, "acr_values of others": {"acr_values": {"urn:x"}},
 		"claims": {"claims": {`{"userinfo":{"name":{"essential":true}},"id_token":{"acr":{"essential":true}}}`}}, "claims that is no JSON": {"claims": {"{{{"}},
 		"registration": {"registration": {"{}"}}, "scopes in another order": {"scope": {"email profile openid"}}, "an empty nonce": {"nonce": {""}}, "an empty prompt": {"prompt": {""}},
-		"an unknown prompt": {"prompt": {"x"}}, "id_token_hint that is empty": {"id_token_hint": {""}}, "a long nonce": {"nonce": {strings.Repeat("n", 500)}},
+		"an unknown prompt": {"prompt": {"x"}}, "id_token_hint that is empty": {"id_token_hint": {""}}, "an empty request": {"request": {""}, "request_uri": {""}}, "a long nonce": {"nonce": {strings.Repeat("n", 500)}},
 	} {
 		change.Set("state", name)
 		c := s.browser()
