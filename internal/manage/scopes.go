@@ -26,15 +26,15 @@ func (m *Manager) CreateClientScope(ctx context.Context, in *realm.Realm, doc []
 	return sc, m.Store.CreateClientScope(ctx, sc)
 }
 
-// UpdateClientScope changes the members that a ClientScopeRepresentation names.
+// UpdateClientScope changes the members that a ClientScopeRepresentation names. The
+// mappers are not among them, as with Keycloak: they have addresses of their own.
 func (m *Manager) UpdateClientScope(ctx context.Context, old *realm.ClientScope, doc []byte) error {
 	sc := *old
 	sc.Extra = maps.Clone(old.Extra)
 	if err := rep.DecodeClientScope(doc, &sc); err != nil {
 		return err
 	}
-	sc.ID, sc.RealmID = old.ID, old.RealmID
-	nameMappers(sc.Mappers)
+	sc.ID, sc.RealmID, sc.Mappers = old.ID, old.RealmID, old.Mappers
 	if err := checkScope(&sc); err != nil {
 		return err
 	}

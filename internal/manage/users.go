@@ -3,6 +3,7 @@ package manage
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -25,10 +26,12 @@ func (m *Manager) CreateUser(ctx context.Context, in *realm.Realm, doc []byte) (
 // has looked, a path may lead to another group.
 func (m *Manager) CreateUserIf(ctx context.Context, in *realm.Realm, doc []byte, mayJoin func(groupIDs []string) error) (*realm.User, error) {
 	u := &realm.User{ID: realm.NewID(), RealmID: in.ID, CreatedAt: m.Now()}
+	id := u.ID
 	x, err := rep.DecodeUser(doc, u)
 	if err != nil {
 		return nil, err
 	}
+	u.ID = id // whatever the caller calls it, as with Keycloak
 	normalize(u)
 	if err := checkUser(u); err != nil {
 		return nil, err
@@ -172,15 +175,40 @@ func (m *Manager) UpdateUser(ctx context.Context, in *realm.Realm, id string, do
 		return err
 	}
 	for _, c := range x.Credentials {
-		if err := m.SetPassword(ctx, in, id, c); err != nil {
+		set := m.replacePassword // the required actions are as the document says
+		if c.Temporary {
+			set = m.SetPassword
+		}
+		if err := set(ctx, in, id, c); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// SetPassword replaces a user's password.
+// SetPassword replaces a user's password. A temporary one has to be changed at the
+// next login; one that is not takes that demand away.
 func (m *Manager) SetPassword(ctx context.Context, in *realm.Realm, userID string, c rep.Credential) error {
+	if err := m.replacePassword(ctx, in, userID, c); err != nil {
+		return err
+	}
+	u, err := m.Store.UserByID(ctx, in.ID, userID)
+	if err != nil {
+		return err
+	}
+	asked := slices.Contains(u.RequiredActions, realm.UpdatePassword)
+	if asked == c.Temporary {
+		return nil
+	}
+	if c.Temporary {
+		u.RequiredActions = withName(u.RequiredActions, realm.UpdatePassword)
+	} else {
+		u.RequiredActions = slices.DeleteFunc(u.RequiredActions, func(a string) bool { return a == realm.UpdatePassword })
+	}
+	return m.Store.UpdateUser(ctx, u, in.DuplicateEmailsAllowed)
+}
+
+func (m *Manager) replacePassword(ctx context.Context, in *realm.Realm, userID string, c rep.Credential) error {
 	u, err := m.Store.UserByID(ctx, in.ID, userID)
 	if err != nil {
 		return err
@@ -192,27 +220,11 @@ func (m *Manager) SetPassword(ctx context.Context, in *realm.Realm, userID strin
 		return &InvalidError{Text: "No password provided"}
 	}
 	c.Type = "password" // whatever the caller calls it, as with Keycloak
-	before := len(u.RequiredActions)
 	cred, err := m.credential(ctx, u, c)
 	if err != nil {
 		return err
 	}
-	if err := m.Store.SetPassword(ctx, in.ID, userID, cred); err != nil {
-		return err
-	}
-	if len(u.RequiredActions) == before {
-		return nil
-	}
-	return m.updateActions(ctx, in, userID)
-}
-
-func (m *Manager) updateActions(ctx context.Context, in *realm.Realm, userID string) error {
-	u, err := m.Store.UserByID(ctx, in.ID, userID)
-	if err != nil {
-		return err
-	}
-	u.RequiredActions = withName(u.RequiredActions, "UPDATE_PASSWORD")
-	return m.Store.UpdateUser(ctx, u, in.DuplicateEmailsAllowed)
+	return m.Store.SetPassword(ctx, in.ID, userID, cred)
 }
 
 // ResetPassword gives a user of a realm another password and ends their
