@@ -90,7 +90,11 @@ func refuseAttributes(name string) error {
 // encodeClient shows the secret to whoever may change the client: to know it is to
 // be its service account.
 func (a *API) encodeClient(c *call, cl *realm.Client) (json.RawMessage, error) {
-	canEdit, secret := c.can("manage-clients"), ""
+	keeps, err := a.keepsRights(c, cl)
+	if err != nil {
+		return nil, err
+	}
+	canEdit, secret := c.can("manage-clients") && !keeps, ""
 	if canEdit && !cl.Public {
 		s, err := a.knownSecret(c, cl)
 		if err != nil {
@@ -104,7 +108,7 @@ func (a *API) encodeClient(c *call, cl *realm.Client) (json.RawMessage, error) {
 // knownSecret gives a client's secret, "" when it has none or the caller may not
 // know it.
 func (a *API) knownSecret(c *call, cl *realm.Client) (string, error) {
-	if !c.can("manage-clients") {
+	if !c.can("manage-clients") || cl.Public {
 		return "", nil
 	}
 	err := a.withinService(c, cl)
@@ -170,9 +174,7 @@ func (a *API) updateClient(c *call) error {
 	if _, err := rep.DecodeClient(b, &sent); err != nil {
 		return err
 	}
-	had := slices.Concat(cl.DefaultScopes, cl.OptionalScopes)
-	added := slices.DeleteFunc(slices.Concat(sent.DefaultScopes, sent.OptionalScopes), func(name string) bool { return slices.Contains(had, name) })
-	if err := errors.Join(mayName(c, sent.ClientID), a.withinScopes(c, added)); err != nil {
+	if err := mayName(c, sent.ClientID); err != nil {
 		return err
 	}
 	err = a.Manage.UpdateClient(c.ctx(), c.realm, cl.ID, b)
@@ -185,10 +187,18 @@ func (a *API) updateClient(c *call) error {
 	return c.noContent()
 }
 
+// builtIn are the clients that a realm cannot do without.
+func builtIn() []string {
+	return []string{"account", "account-console", "admin-cli", "broker", "security-admin-console"}
+}
+
 func (a *API) deleteClient(c *call) error {
 	cl, err := a.manageableClient(c)
 	if err != nil {
 		return err
+	}
+	if slices.Contains(builtIn(), cl.ClientID) {
+		return oauthError{http.StatusBadRequest, "invalid_request", "Could not delete client"}
 	}
 	if err := a.Store.DeleteClient(c.ctx(), c.realm.ID, cl.ID); err != nil {
 		return missing(err, noClient)

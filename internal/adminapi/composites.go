@@ -38,6 +38,15 @@ func represent(c *call, roles []*realm.Role) []rep.Role {
 	return out
 }
 
+// inFull gives the representations of roles with their attributes.
+func inFull(c *call, roles []*realm.Role) []rep.Role {
+	out := []rep.Role{}
+	for _, r := range roles {
+		out = append(out, rep.FullRole(r, c.realm.ID))
+	}
+	return out
+}
+
 func (a *API) addComposites(c *call) error    { return a.setComposites(c, true) }
 func (a *API) removeComposites(c *call) error { return a.setComposites(c, false) }
 
@@ -78,7 +87,10 @@ func (c *call) sentRoles() ([]rep.Role, error) {
 	if err != nil {
 		return nil, err
 	}
-	var sent []rep.Role
+	return rolesIn(b)
+}
+
+func rolesIn(b []byte) (sent []rep.Role, err error) {
 	if err := json.Unmarshal(b, &sent); err != nil {
 		return nil, rep.ErrJSON
 	}
@@ -139,5 +151,5 @@ func (a *API) roleGroups(c *call) error {
 		return err
 	}
 	groups = slices.DeleteFunc(slices.Clone(groups), func(g *realm.Group) bool { return !slices.Contains(roles[g.ID], r.ID) })
-	return a.briefGroups(c, groups)
+	return a.answerGroups(c, groups)
 }

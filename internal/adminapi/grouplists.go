@@ -67,10 +67,14 @@ func (t *tree) one(g *realm.Group, brief bool) (*rep.GroupAnswer, error) {
 	return t.full(g)
 }
 
-// found gives the groups that a search finds, by name; without one, all of them.
+// found gives the groups that a search finds, by name and by attributes; without
+// one, all of them.
 func found(c *call, groups []*realm.Group) []*realm.Group {
-	search := strings.ToLower(c.query.Get("search"))
+	search, wanted := strings.ToLower(c.query.Get("search")), attributesOf(c.query.Get("q"))
 	return slices.DeleteFunc(slices.Clone(groups), func(g *realm.Group) bool {
+		if slices.ContainsFunc(wanted, func(a store.Attribute) bool { return !slices.Contains(g.Attributes[a.Name], a.Value) }) {
+			return true
+		}
 		if c.query.Get("exact") == "true" {
 			return search != "" && !strings.EqualFold(g.Name, search)
 		}
@@ -88,8 +92,8 @@ func (a *API) listGroups(c *call) error {
 	if err != nil {
 		return err
 	}
-	picked := found(c, groups)
-	if c.query.Get("search") == "" {
+	picked, searched := found(c, groups), c.query.Get("search") != "" || len(attributesOf(c.query.Get("q"))) > 0
+	if !searched {
 		picked = childrenOf(groups, "")
 	}
 	if picked, err = paged(c, picked); err != nil {
@@ -100,7 +104,7 @@ func (a *API) listGroups(c *call) error {
 		return err
 	}
 	brief := isBrief(c, true)
-	if c.query.Get("search") != "" && c.query.Get("populateHierarchy") != "false" {
+	if searched && c.query.Get("populateHierarchy") != "false" {
 		return t.answerWays(picked, brief)
 	}
 	return t.answer(picked, brief)
@@ -195,6 +199,32 @@ func (a *API) listMembers(c *call) error {
 		return err
 	}
 	return c.users(members, nil)
+}
+
+// answerGroups answers with groups as they are elsewhere than in a list of groups,
+// with what they give when that is asked for.
+func (a *API) answerGroups(c *call, groups []*realm.Group) error {
+	if isBrief(c, true) {
+		return a.briefGroups(c, groups)
+	}
+	groups, err := paged(c, groups)
+	if err != nil {
+		return err
+	}
+	t, err := a.tree(c, nil)
+	if err != nil {
+		return err
+	}
+	out := []*rep.GroupAnswer{}
+	for _, g := range groups {
+		one, err := t.full(g)
+		if err != nil {
+			return err
+		}
+		one.SubGroupCount, one.Access = nil, nil
+		out = append(out, one)
+	}
+	return c.json(out)
 }
 
 // briefGroups answers with groups by name and path alone.

@@ -200,7 +200,7 @@ func (a *API) updateGroup(c *call) error {
 		g.Attributes = sent.Attributes
 	}
 	if err := a.Store.UpdateGroup(c.ctx(), &g); err != nil {
-		return groupError(err, g.Name, g.ParentID)
+		return groupError(err, g.Name, g.ID) // "Sibling", at the top as well
 	}
 	return c.noContent()
 }

@@ -1,6 +1,7 @@
 package adminapi
 
 import (
+	"bytes"
 	"errors"
 	"maps"
 	"net/http"
@@ -218,6 +219,9 @@ func (a *API) answerMappings(c *call, pass func(m *mapped, r *realm.Role) (bool,
 			found = append(found, r)
 		}
 	}
+	if strings.HasSuffix(c.r.URL.Path, "/composite") && !isBrief(c, true) {
+		return c.json(inFull(c, found))
+	}
 	return c.json(represent(c, found))
 }
 
@@ -261,11 +265,7 @@ func (a *API) setMappings(c *call, add bool) error {
 	if err != nil {
 		return err
 	}
-	sent, err := c.sentRoles()
-	if err != nil {
-		return err
-	}
-	ids, err := theirs(m.table, c.path["of"], sent)
+	ids, err := c.namedRoles(m, add)
 	if err != nil {
 		return err
 	}
@@ -280,6 +280,26 @@ func (a *API) setMappings(c *call, add bool) error {
 		return err
 	}
 	return c.noContent()
+}
+
+// namedRoles gives the roles of the body. A deletion without a body is of all that
+// are mapped, as with Keycloak.
+func (c *call) namedRoles(m *mapped, add bool) ([]string, error) {
+	b, err := c.body(maxBody)
+	if err != nil {
+		return nil, err
+	}
+	if !add && len(bytes.TrimSpace(b)) == 0 {
+		return slices.DeleteFunc(slices.Clone(m.direct), func(id string) bool {
+			r := m.table.ByID[id]
+			return r == nil || r.ClientID != c.path["of"]
+		}), nil
+	}
+	sent, err := rolesIn(b)
+	if err != nil {
+		return nil, err
+	}
+	return theirs(m.table, c.path["of"], sent)
 }
 
 // theirs gives the ids of the sent roles, each of the container that the path names.

@@ -35,7 +35,7 @@ func (a *API) listUserGroups(c *call) error {
 	if err != nil {
 		return err
 	}
-	return a.briefGroups(c, groups)
+	return a.answerGroups(c, groups)
 }
 
 func (a *API) countUserGroups(c *call) error {

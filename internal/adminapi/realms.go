@@ -48,6 +48,9 @@ func (a *API) listedRealm(c *call, r *realm.Realm) (json.RawMessage, error) {
 	if !c.canIn(r.Name, "view-realm", "manage-realm") {
 		return json.Marshal(map[string]string{"realm": r.Name})
 	}
+	if isBrief(c, false) {
+		return rep.EncodeBriefRealm(r)
+	}
 	return a.encodeRealm(c, r)
 }
 

@@ -67,13 +67,44 @@ func administers(realmName, clientID string) (target string, yes bool) {
 }
 
 // mayName refuses a client_id whose roles would be rights. Clients of that name
-// come with their realm, and nobody but the server's administrator makes, renames
-// or deletes one: whoever gave another client that name would have its roles.
+// come with their realm; whoever gave another client that name would have its
+// roles. The server's administrator alone makes one where there is no such realm.
 func mayName(c *call, clientID string) error {
 	if _, yes := administers(c.realm.Name, clientID); yes && !c.server {
 		return errForbidden
 	}
 	return nil
+}
+
+// keepsRights reports whether the roles of a client are the rights over a realm
+// that is there. Nobody changes such a client or its roles, as with Keycloak: the
+// realm would be left without administrators.
+func (a *API) keepsRights(c *call, cl *realm.Client) (bool, error) {
+	over, yes := administers(c.realm.Name, cl.ClientID)
+	if !yes {
+		return false, nil
+	}
+	_, err := a.Store.RealmByName(c.ctx(), over)
+	if errors.Is(err, store.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// noRights refuses the container of roles that are rights.
+func (a *API) noRights(c *call, clientUUID string) error {
+	if clientUUID == "" {
+		return nil
+	}
+	cl, err := a.Store.ClientByID(c.ctx(), c.realm.ID, clientUUID)
+	if err != nil {
+		return missing(err, noClient)
+	}
+	keeps, err := a.keepsRights(c, cl)
+	if err == nil && keeps {
+		return errForbidden
+	}
+	return err
 }
 
 // manageable gives the user of the path, if the caller has every right that this
@@ -97,7 +128,7 @@ func (a *API) manageableClient(c *call) (*realm.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := mayName(c, cl.ClientID); err != nil {
+	if err := errors.Join(mayName(c, cl.ClientID), a.noRights(c, cl.ID)); err != nil {
 		return nil, err
 	}
 	return cl, a.withinService(c, cl)

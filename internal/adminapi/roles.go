@@ -2,6 +2,7 @@ package adminapi
 
 import (
 	"cmp"
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -70,20 +71,15 @@ func (a *API) listRoles(c *call) error {
 	}
 	search := strings.ToLower(c.query.Get("search"))
 	found := ordered(table, func(r *realm.Role) bool {
-		return r.ClientID == container && strings.Contains(strings.ToLower(r.Name), search)
+		return r.ClientID == container && strings.Contains(strings.ToLower(r.Name+"\n"+r.Description), search)
 	})
 	if found, err = paged(c, found); err != nil {
 		return err
 	}
-	out := []rep.Role{}
-	for _, r := range found {
-		if c.query.Get("briefRepresentation") == "false" {
-			out = append(out, rep.FullRole(r, c.realm.ID))
-		} else {
-			out = append(out, rep.NewRole(r, c.realm.ID))
-		}
+	if isBrief(c, true) {
+		return c.json(represent(c, found))
 	}
-	return c.json(out)
+	return c.json(inFull(c, found))
 }
 
 // ordered gives the roles that pass, by name.
@@ -164,6 +160,9 @@ func (a *API) manageableRole(c *call) (*realm.Role, *store.RoleTable, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	if err := a.noRights(c, r.ClientID); err != nil {
+		return nil, nil, err
+	}
 	return r, table, a.within(c, table, []string{r.ID})
 }
 
@@ -192,7 +191,7 @@ func (a *API) createRole(c *call) error {
 		return refusal{http.StatusBadRequest, "role has no name", false}
 	}
 	r := &realm.Role{ID: realm.NewID(), RealmID: c.realm.ID, ClientID: container, Name: sent.Name, Description: sent.Description, Attributes: sent.Attributes}
-	if err := a.rightWithin(c, r); err != nil {
+	if err := errors.Join(a.noRights(c, container), a.rightWithin(c, r)); err != nil {
 		return err
 	}
 	children, err := a.namedComposites(c, sent.Composites)
@@ -264,7 +263,11 @@ func (a *API) updateRole(c *call) error {
 	if err := a.rightWithin(c, &r); err != nil {
 		return err
 	}
-	if err := a.Store.UpdateRole(c.ctx(), &r); err != nil {
+	err = a.Store.UpdateRole(c.ctx(), &r)
+	if errors.Is(err, store.ErrExists) {
+		return conflictOnPut{}
+	}
+	if err != nil {
 		return err
 	}
 	return c.noContent()

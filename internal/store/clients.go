@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"database/sql"
+	"errors"
 	"strings"
 
 	"github.com/latchkey-id/latchkey/internal/realm"
@@ -210,6 +211,9 @@ func (s *Store) UpdateClient(ctx context.Context, c *realm.Client, secret *strin
 		return err
 	}
 	return s.change(ctx, c.RealmID, func(tx *sql.Tx) error {
+		if err := changeService(ctx, tx, c); err != nil {
+			return err
+		}
 		err := must(ctx, tx, ErrConflict, `UPDATE clients SET client_id = $1, enabled = $2, doc = $3, sealed = $4, version = version + 1, gate = gate + 1
 			WHERE realm_id = $5 AND id = $6 AND version = $7`, c.ClientID, c.Enabled, doc, part, c.RealmID, c.ID, c.Version)
 		if err != nil {
@@ -225,6 +229,26 @@ func (s *Store) UpdateClient(ctx context.Context, c *realm.Client, secret *strin
 		}
 		return s.writeSecret(ctx, tx, c.ID, *secret)
 	})
+}
+
+// changeService: the user that stands for a client goes when the client gets no more
+// tokens for itself, so that nothing that it was given waits for the day when it
+// does again, and is named after the client when that gets another name.
+func changeService(ctx context.Context, tx *sql.Tx, c *realm.Client) error {
+	if !c.ServiceAccounts {
+		_, err := exec(ctx, tx, "DELETE FROM users WHERE realm_id = $1 AND service_client = $2", c.RealmID, c.ID)
+		return err
+	}
+	old, err := one(ctx, tx, scanText, "SELECT client_id FROM clients WHERE realm_id = $1 AND id = $2", c.RealmID, c.ID)
+	if errors.Is(err, ErrNotFound) || old == c.ClientID {
+		return nil // one that is gone is said by the update of the client
+	}
+	if err != nil {
+		return err
+	}
+	name := realm.ServiceAccountName(c.ClientID)
+	_, err = exec(ctx, tx, "UPDATE users SET username = $1, version = version + 1, gate = gate + 1 WHERE realm_id = $2 AND service_client = $3", name, c.RealmID, c.ID)
+	return conflict(err, "username", name)
 }
 
 func (s *Store) writeSecret(ctx context.Context, tx *sql.Tx, id, secret string) error {
