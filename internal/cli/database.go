@@ -128,11 +128,26 @@ func openRing(e *Env, o storeFlags) (*seal.Ring, error) {
 			"--key-file FILE or the variable " + sealingKeyVar + " gives it; all nodes have the same, and it belongs into the backup")
 	}
 	path := filepath.Join(o.data, keyFile)
+	if err := keyBelongs(o.data, path); err != nil {
+		return nil, err
+	}
 	b, err := sealingKey(path)
 	if err != nil {
 		return nil, err
 	}
 	return ringOf(path, folderKeys(b))
+}
+
+// keyBelongs refuses to make a new key for a database that has another one: it would
+// open nothing, and lie in the next backup as the one that does.
+func keyBelongs(dir, path string) error {
+	if _, err := os.Lstat(path); !errors.Is(err, os.ErrNotExist) {
+		return nil // there, or sealingKey says what is wrong with it
+	}
+	if info, err := os.Stat(filepath.Join(dir, databaseFile)); err != nil || info.Size() == 0 {
+		return nil // the first start makes both
+	}
+	return fmt.Errorf("%s is not there: %w; put the key back (a backup holds it), or give it as --key-file FILE or in the variable %s", path, store.ErrWrongKey, sealingKeyVar)
 }
 
 // folderKeys reads the file key of a data folder: each line is a key byte for byte,
