@@ -56,6 +56,7 @@ func stable(text string) []byte {
 		{`"eyJ[^"]+"`, `"<token>"`},
 		{`"(kid|n|x5t|x5t#S256|at_hash|sid|session_state|reuse_id)": "[^"]+"`, `"$1": "<$1>"`},
 		{`"(exp|iat|auth_time|createdTimestamp)": [0-9.e+]+`, `"$1": "<time>"`},
+		{`"refresh_expires_in": 1799`, `"refresh_expires_in": 1800`}, // a busy machine needs a second
 		{`"MI[A-Za-z0-9+/=]{100,}"`, `"<certificate>"`},
 	} {
 		text = regexp.MustCompile(r.pattern).ReplaceAllString(text, r.with)

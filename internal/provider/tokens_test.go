@@ -120,7 +120,7 @@ func TestAClientThatChangedMeanwhile(t *testing.T) {
 	asked := url.Values{"scope": {"openid phone"}}
 	tokens, code := s.exchange("lenient", s.code(s.browser(), "lenient", asked)), s.code(s.browser(), "lenient", asked)
 	client := "clients/" + s.clientID(t)
-	s.byAdmin(t, http.MethodPut, client, map[string]any{"clientId": "app", "optionalClientScopes": []string{"address"}})
+	s.byAdmin(t, http.MethodDelete, client+"/optional-client-scopes/"+s.names("lenient").scope["phone"], nil)
 	for name, a := range map[string]answer{"a scope taken, refresh": s.refresh("lenient", tokens.text("refresh_token")), "a scope taken, code": s.exchange("lenient", code)} {
 		if a.text("scope") != "openid email profile" {
 			t.Errorf("%s: %d %s", name, a.status, a.body)

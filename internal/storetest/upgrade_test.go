@@ -22,12 +22,14 @@ import (
 // here (the beginning of `sha256sum FILE`).
 func TestMigrationsAreOnlyAppended(t *testing.T) {
 	pinned := map[string]string{
-		"postgres/0001_first.sql":  "5d5e353e5f78ab54",
-		"postgres/0002_acting.sql": "e81d296261b83b16",
-		"postgres/0003_sealed.sql": "6d8118a401e56c4f",
-		"sqlite/0001_first.sql":    "d907a00a2f0b1919",
-		"sqlite/0002_acting.sql":   "ace2702b171c1d13",
-		"sqlite/0003_sealed.sql":   "596b37b806ce291f",
+		"postgres/0001_first.sql":    "5d5e353e5f78ab54",
+		"postgres/0002_acting.sql":   "e81d296261b83b16",
+		"postgres/0003_sealed.sql":   "6d8118a401e56c4f",
+		"postgres/0004_somebody.sql": "9a272e007f6a85cf",
+		"sqlite/0001_first.sql":      "d907a00a2f0b1919",
+		"sqlite/0002_acting.sql":     "ace2702b171c1d13",
+		"sqlite/0003_sealed.sql":     "596b37b806ce291f",
+		"sqlite/0004_somebody.sql":   "9a272e007f6a85cf",
 	}
 	const folder = "../store/migrations/"
 	files, err := filepath.Glob(folder + "*/*.sql")
