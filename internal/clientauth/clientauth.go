@@ -18,6 +18,7 @@ import (
 	"github.com/latchkey-id/latchkey/internal/oauth"
 	"github.com/latchkey-id/latchkey/internal/realm"
 	"github.com/latchkey-id/latchkey/internal/store"
+	"github.com/latchkey-id/latchkey/internal/web"
 )
 
 // Clients finds clients; *store.Store satisfies it.
@@ -110,10 +111,13 @@ func secretMatches(c *realm.Client, p presented) bool {
 // counts, as long as both name one client: "The client MUST NOT use more than one
 // authentication method in each request" (RFC 6749, section 2.3) is not what
 // Keycloak enforces. A Basic header that is broken is refused, whatever the form
-// says (CVE-2026-0707).
+// says, and so are two (CVE-2026-0707).
 func read(r *http.Request, form url.Values) (presented, error) {
 	sent := fromForm(form)
-	scheme, value, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	scheme, value, ok := web.Authorization(r)
+	if !ok {
+		return sent, oauth.Refuse(oauth.UnsupportedClientAuth, "two Authorization headers")
+	}
 	if !strings.EqualFold(scheme, "Basic") {
 		if sent.clientID == "" {
 			return sent, oauth.Refuse(oauth.MissingClient, "")

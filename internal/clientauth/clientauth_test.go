@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"strings"
 	"testing"
 
 	"github.com/latchkey-id/latchkey/internal/clientauth"
@@ -71,6 +72,9 @@ func TestIdentify(t *testing.T) {
 		{"Basic with a raw per cent", basic("percent", "100%"), nil, ""},               // no form encoding: it counts as it stands
 		{"Basic with that secret's beginning", basic("percent", "100"), nil, oauth.WrongSecret},
 		{"basic in small letters", "basic " + basic("app", right)[6:], nil, ""},
+		{"Basic behind more blanks", "Basic   " + basic("app", right)[6:] + " ", nil, ""},
+		{"Basic twice", basic("app", right) + "\n" + basic("app", right), nil, oauth.UnsupportedClientAuth},
+		{"Basic and another scheme", basic("app", right) + "\nBearer x", nil, oauth.UnsupportedClientAuth},
 		{"Basic and the same client_id", basic("app", right), url.Values{"client_id": {"app"}}, ""},
 		{"Basic and another client_id", basic("app", right), url.Values{"client_id": {"public"}}, oauth.WrongSecret},
 		{"Basic and nobody's client_id", basic("app", right), url.Values{"client_id": {"nobody"}}, oauth.UnknownClient},
@@ -109,7 +113,7 @@ func TestIdentify(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			r := httptest.NewRequest(http.MethodPost, "/", nil)
 			if c.header != "" {
-				r.Header.Set("Authorization", c.header)
+				r.Header["Authorization"] = strings.Split(c.header, "\n")
 			}
 			got, err := (&clientauth.Authenticator{Clients: known()}).Identify(t.Context(), r, c.form, &realm.Realm{})
 			if (err != nil) != (c.reason != "") || err != nil && oauth.ReasonOf(err) != c.reason || (got != nil) != (err == nil) {

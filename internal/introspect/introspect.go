@@ -45,8 +45,12 @@ func (e *Endpoint) Mount(mux *http.ServeMux) {
 		others[http.MethodPost] = web.Adapt(h, e.Errors)
 		return web.Methods(others)
 	}
-	mux.HandleFunc(urls.IntrospectPattern, post(e.introspect, map[string]http.HandlerFunc{http.MethodOptions: web.Allow("HEAD, OPTIONS, POST")}))
-	mux.HandleFunc(urls.RevokePattern, post(e.revoke, map[string]http.HandlerFunc{http.MethodOptions: web.Preflight("POST, OPTIONS")}))
+	introspect := post(e.introspect, map[string]http.HandlerFunc{http.MethodOptions: web.Allow("HEAD, OPTIONS, POST")})
+	revoke := post(e.revoke, map[string]http.HandlerFunc{http.MethodOptions: web.Preflight("POST, OPTIONS")})
+	for _, end := range []string{"", "/{$}"} {
+		mux.HandleFunc(urls.IntrospectPattern+end, introspect)
+		mux.HandleFunc(urls.RevokePattern+end, revoke)
+	}
 }
 
 // asked is one request at either endpoint.

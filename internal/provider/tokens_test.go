@@ -3,6 +3,7 @@ package provider_test
 import (
 	"net/http"
 	"net/url"
+	"strings"
 	"testing"
 )
 
@@ -133,4 +134,39 @@ func TestAClientThatChangedMeanwhile(t *testing.T) {
 	code = s.code(s.browser(), "lenient", nil)
 	s.byAdmin(t, http.MethodPut, client, map[string]any{"clientId": "app", "standardFlowEnabled": false})
 	wantError(t, s.exchange("lenient", code), 400, "invalid_grant", "Client not allowed to exchange code")
+}
+
+// RFC 6750, 2: one token, sent in one way. Two readers must not find two.
+func TestUserinfoTakesOneToken(t *testing.T) {
+	s := start(t, nil)
+	access := s.exchange("lenient", s.code(s.browser(), "lenient", nil)).text("access_token")
+	for _, c := range []struct {
+		name, method string
+		form         url.Values
+		header       []string
+		want         int
+	}{
+		{"header", http.MethodGet, nil, []string{"Bearer " + access}, 200},
+		{"header, more blanks", http.MethodGet, nil, []string{"bearer   " + access}, 200},
+		{"form", http.MethodPost, url.Values{"access_token": {access}}, nil, 200},
+		{"form and another scheme", http.MethodPost, url.Values{"access_token": {access}}, []string{"Basic YTpi"}, 200},
+		{"both", http.MethodPost, url.Values{"access_token": {access}}, []string{"Bearer " + access}, 400},
+		{"form, twice", http.MethodPost, url.Values{"access_token": {access, access}}, nil, 400},
+		{"form, and an empty one", http.MethodPost, url.Values{"access_token": {"", access}}, nil, 400},
+		{"header, twice", http.MethodGet, nil, []string{"Bearer " + access, "Bearer " + access}, 400},
+		{"header, and another scheme's", http.MethodGet, nil, []string{"Bearer " + access, "Basic YTpi"}, 400},
+		{"body of a GET", http.MethodGet, url.Values{"access_token": {access}}, nil, 401},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r, err := http.NewRequestWithContext(t.Context(), c.method, s.oidc("lenient", "userinfo"), strings.NewReader(c.form.Encode()))
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+			r.Header["Authorization"] = c.header
+			if a := s.do(s.browser(), r); a.status != c.want {
+				t.Errorf("got %d %s, want %d", a.status, a.body, c.want)
+			}
+		})
+	}
 }

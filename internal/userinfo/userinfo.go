@@ -10,6 +10,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/latchkey-id/latchkey/internal/jose"
@@ -100,22 +101,32 @@ func (e *Endpoint) claims(ctx context.Context, in *realm.Realm, at urls.Realm, a
 // the token in each request" (RFC 6750, section 2). A token in the URL is not
 // looked at: addresses end up in logs.
 func bearer(w http.ResponseWriter, r *http.Request) (string, error) {
-	scheme, header, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	scheme, header, ok := web.Authorization(r)
 	if !strings.EqualFold(scheme, "Bearer") {
 		header = ""
 	}
-	form, err := web.ParseForm(w, r)
+	form, err := body(w, r)
 	if err != nil {
 		return "", err
 	}
-	body := form.Get("access_token")
+	sent := form.Get("access_token")
 	switch {
-	case header != "" && body != "":
+	case !ok, header != "" && sent != "", len(form["access_token"]) > 1:
 		return "", oauth.Refuse(oauth.TokenTwice, "")
-	case header == "" && body == "":
+	case header == "" && sent == "":
 		return "", oauth.Refuse(oauth.TokenMissing, "")
 	}
-	return strings.TrimSpace(header + body), nil
+	return strings.TrimSpace(header + sent), nil
+}
+
+// body gives the form of a POST: "The HTTP request method is one for which the
+// request-body has defined semantics. In particular, this means that the "GET" method
+// MUST NOT be used" (RFC 6750, section 2.2).
+func body(w http.ResponseWriter, r *http.Request) (url.Values, error) {
+	if r.Method != http.MethodPost {
+		return nil, nil
+	}
+	return web.ParseForm(w, r)
 }
 
 // refuse writes RFC 6750, section 3: the challenge, and no body.

@@ -95,6 +95,14 @@ func Single(v url.Values) error {
 	return nil
 }
 
+// Authorization gives the scheme and the credentials that a request proves itself
+// with: "auth-scheme [ 1*SP ( token68 / #auth-param ) ]" (RFC 9110, section 11.4). Ok is
+// false for two headers: two readers would believe two of them.
+func Authorization(r *http.Request) (scheme, credentials string, ok bool) {
+	scheme, credentials, _ = strings.Cut(r.Header.Get("Authorization"), " ")
+	return scheme, strings.Trim(credentials, " "), len(r.Header.Values("Authorization")) <= 1
+}
+
 func detailsOf(err error) ([]ui.Detail, bool) {
 	d, ok := errors.AsType[*Detailed](err)
 	if !ok {
