@@ -116,6 +116,15 @@ func prefixed(prefix string, names []string) []string {
 	return out
 }
 
+// several is a list for a mapper of many values. For any other it is the first alone,
+// as with Keycloak: a text, where an application reads one role.
+func several(m realm.Mapper, names []string) any {
+	if m.Config["multivalued"] != "true" {
+		return names[0]
+	}
+	return anys(names)
+}
+
 func anys(in []string) []any {
 	out := make([]any, 0, len(in))
 	for _, v := range in {

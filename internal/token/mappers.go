@@ -136,7 +136,7 @@ func mapNote(c map[string]any, s *subject, m realm.Mapper) {
 
 func mapRealmRoles(c map[string]any, s *subject, m realm.Mapper) {
 	if len(s.roles.Realm) > 0 {
-		set(c, m, anys(prefixed(m.Config["usermodel.realmRoleMapping.rolePrefix"], s.roles.Realm)))
+		set(c, m, several(m, prefixed(m.Config["usermodel.realmRoleMapping.rolePrefix"], s.roles.Realm)))
 	}
 }
 
@@ -148,7 +148,7 @@ func mapClientRoles(c map[string]any, s *subject, m realm.Mapper) {
 		}
 		// A dot in a client_id is not a step into the claim.
 		name := strings.ReplaceAll(m.Config["claim.name"], "${client_id}", strings.ReplaceAll(id, ".", `\.`))
-		setPath(c, name, anys(prefixed(m.Config["usermodel.clientRoleMapping.rolePrefix"], s.roles.Client[id])))
+		setPath(c, name, several(m, prefixed(m.Config["usermodel.clientRoleMapping.rolePrefix"], s.roles.Client[id])))
 	}
 }
 
@@ -218,7 +218,7 @@ func mapGroups(c map[string]any, s *subject, m realm.Mapper) {
 	}
 	out := []any{}
 	for _, path := range s.groups {
-		if m.Config["full.path"] == "false" {
+		if m.Config["full.path"] != "true" {
 			path = path[strings.LastIndex(path, "/")+1:]
 		}
 		out = append(out, path)

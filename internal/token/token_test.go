@@ -86,11 +86,15 @@ func TestMappers(t *testing.T) {
 		{"attribute with many values", m("oidc-usermodel-attribute-mapper", "user.attribute", "many", "claim.name", "m", "multivalued", "true"), map[string]any{"m": []any{"x", "y"}}},
 		{"no attribute, no claim", m("oidc-usermodel-attribute-mapper", "user.attribute", "none", "claim.name", "m"), map[string]any{}},
 		{"full name of half a name", m("oidc-full-name-mapper"), map[string]any{"name": "Alice"}},
-		{"a dot in a client_id", m("oidc-usermodel-client-role-mapper", "claim.name", "resource_access.${client_id}.roles", "usermodel.clientRoleMapping.clientId", "my.api"),
+		{"a dot in a client_id", m("oidc-usermodel-client-role-mapper", "claim.name", "resource_access.${client_id}.roles", "usermodel.clientRoleMapping.clientId", "my.api", "multivalued", "true"),
 			map[string]any{"resource_access": map[string]any{"my.api": map[string]any{"roles": []any{"call"}}}}},
 		{"audience of other clients' roles", m("oidc-audience-resolve-mapper"), map[string]any{"aud": "my.api"}},
 		{"origins", m("oidc-allowed-origins-mapper"), map[string]any{"allowed-origins": []any{"http://localhost:5", "https://a.example", "https://b.example"}}},
+		{"one role of a client", m("oidc-usermodel-client-role-mapper", "claim.name", "role", "usermodel.clientRoleMapping.clientId", "my.api"), map[string]any{"role": "call"}},
+		{"one role of the realm", m("oidc-usermodel-realm-role-mapper", "claim.name", "role", "multivalued", "false", "usermodel.realmRoleMapping.rolePrefix", "R_"), map[string]any{"role": "R_r"}},
 		{"group without its path", m("oidc-group-membership-mapper", "claim.name", "groups", "full.path", "false"), map[string]any{"groups": []any{"night"}}},
+		{"group, not configured", m("oidc-group-membership-mapper", "claim.name", "groups"), map[string]any{"groups": []any{"night"}}},
+		{"group with its path", m("oidc-group-membership-mapper", "claim.name", "groups", "full.path", "true"), map[string]any{"groups": []any{"/staff/night"}}},
 		{"a mapper cannot forge the issuer", m("oidc-hardcoded-claim-mapper", "claim.name", "iss", "claim.value", "https://evil"), map[string]any{}},
 		{"nor put an object in the audience's place", m("oidc-hardcoded-claim-mapper", "claim.name", "aud.x", "claim.value", "admin"), map[string]any{}},
 		{"nor the person", m("oidc-hardcoded-claim-mapper", "claim.name", "sub", "claim.value", "an-administrator"), map[string]any{}},
@@ -194,7 +198,7 @@ func TestMappersAsKeycloaks(t *testing.T) {
 	for name, want := range map[string]map[string]any{"groups": {"groups": both}, "a.groups": {"a": map[string]any{"groups": both}}, `a\.groups`: {"a.groups": both}} {
 		twice := map[string]any{}
 		for _, kind := range []string{"oidc-group-membership-mapper", "oidc-usermodel-realm-role-mapper"} {
-			apply(twice, lists, []realm.Mapper{{Type: kind, Config: map[string]string{"access.token.claim": "true", "multivalued": "true", "claim.name": name}}}, toAccess)
+			apply(twice, lists, []realm.Mapper{{Type: kind, Config: map[string]string{"access.token.claim": "true", "multivalued": "true", "full.path": "true", "claim.name": name}}}, toAccess)
 		}
 		if d := cmp.Diff(want, twice); d != "" {
 			t.Errorf("two mappers, one claim %s: %s", name, d)
