@@ -118,7 +118,7 @@ func (a *API) resetPassword(c *call) error {
 // logoutUser asks for manage-users alone, whatever rights the user has, as Keycloak
 // does and like endSession and logoutAll: to be logged out gives nobody a right.
 func (a *API) logoutUser(c *call) error {
-	if err := a.Store.EndUserSessions(c.ctx(), c.realm.ID, c.path["user"]); err != nil {
+	if err := a.Store.LogOutUser(c.ctx(), c.realm.ID, c.path["user"]); err != nil {
 		return missing(err, noUser)
 	}
 	return c.noContent()

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 )
 
 // serviceAnswer is what a client gets for itself.
@@ -67,17 +68,49 @@ func TestS120TokensDieWithTheirServiceAccount(t *testing.T) {
 	}
 }
 
-// A client without the scope that carries sub is its own service account all the same.
-func TestAServiceTokenWithoutSubStandsForItsClient(t *testing.T) {
+// A client without the scope that carries sub is its own service account all the same,
+// and its token says so.
+func TestAServiceTokenSaysWhoseItIs(t *testing.T) {
 	s := start(t, nil)
 	n, _ := s.office()
 	s.byAdminOf("office", http.MethodPut, "/clients/"+n.client["plain"], `{"clientId":"plain","defaultClientScopes":[]}`)
-	access := s.serviceToken("office", "plain", "plain-secret")
-	if sub := claimsOf(t, access)["sub"]; sub != nil {
-		t.Fatalf("sub is %v", sub)
+	access, account := s.serviceToken("office", "plain", "plain-secret"), s.serviceAccount(n.client["plain"])
+	if sub := claimsOf(t, access)["sub"]; sub != account {
+		t.Errorf("sub is %v", sub)
 	}
-	if a := s.get(s.browser(), s.oidc("office", "userinfo"), "Authorization", "Bearer "+access); a.text("sub") != s.serviceAccount(n.client["plain"]) {
+	if a := s.get(s.browser(), s.oidc("office", "userinfo"), "Authorization", "Bearer "+access); a.text("sub") != account {
 		t.Errorf("%d %s", a.status, a.body)
+	}
+}
+
+// What an administrator does to a service account holds for the tokens it has.
+func TestC6AServiceAccountIsSwitchedOff(t *testing.T) {
+	s := start(t, nil)
+	n, _ := s.office()
+	client, account := "/clients/"+n.client["plain"], s.serviceAccount(n.client["plain"])
+	worth := func(access string) int {
+		return s.get(s.browser(), s.oidc("office", "userinfo"), "Authorization", "Bearer "+access).status
+	}
+	for _, c := range []struct{ name, method, path, body, back string }{
+		{"its user logged out", http.MethodPost, "/users/" + account + "/logout", "", ""},
+		{"its user disabled", http.MethodPut, "/users/" + account, `{"enabled":false}`, `{"enabled":true}`},
+		{"switched off", http.MethodPut, client, `{"clientId":"plain","serviceAccountsEnabled":false}`, `{"clientId":"plain","serviceAccountsEnabled":true}`},
+		{"its user deleted", http.MethodDelete, "/users/" + account, "", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			access := s.serviceToken("office", "plain", "plain-secret")
+			s.clock.move(2 * time.Second) // not-before counts seconds
+			if got := worth(access); got != http.StatusOK {
+				t.Fatalf("nothing is wrong yet: %d", got)
+			}
+			s.byAdminOf("office", c.method, c.path, c.body)
+			if got := worth(access); got != http.StatusUnauthorized {
+				t.Errorf("got %d", got)
+			}
+			if c.back != "" {
+				s.byAdminOf("office", c.method, c.path, c.back)
+			}
+		})
 	}
 }
 

@@ -135,6 +135,32 @@ func (s *Store) EndUserSessions(ctx context.Context, realmID, userID string) err
 	})
 }
 
+// LogOutUser is EndUserSessions for somebody who is sent away: nothing that was given
+// out before now is worth anything, a service account's tokens, which no session
+// keeps, included.
+func (s *Store) LogOutUser(ctx context.Context, realmID, userID string) error {
+	return s.tx(ctx, func(tx *sql.Tx) error {
+		// Nobody else writes the row from here on: what is read is what is written back.
+		if err := must(ctx, tx, ErrNotFound, "UPDATE users SET gate = gate + 1, version = version + 1 WHERE realm_id = $1 AND id = $2", realmID, userID); err != nil {
+			return err
+		}
+		u, err := one(ctx, tx, scanUser, selectUser+"WHERE realm_id = $1 AND id = $2", realmID, userID)
+		if err != nil {
+			return err
+		}
+		u.NotBefore = s.now().Unix()
+		doc, err := userDoc(u)
+		if err != nil {
+			return err
+		}
+		if _, err := exec(ctx, tx, "UPDATE users SET doc = $1 WHERE realm_id = $2 AND id = $3", doc, realmID, userID); err != nil {
+			return err
+		}
+		_, err = s.endSessions(ctx, tx, "realm_id = $2 AND user_id = $3", realmID, userID)
+		return err
+	})
+}
+
 func (s *Store) endSessions(ctx context.Context, tx *sql.Tx, where string, args ...any) (int, error) {
 	now := millis(s.now())
 	ids, err := list(ctx, tx, scanText, "UPDATE sessions SET ended_at = $1, token_hash = NULL WHERE "+where+" AND ended_at = 0 RETURNING id", append([]any{now}, args...)...)

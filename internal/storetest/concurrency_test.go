@@ -272,6 +272,7 @@ func TestI4WhatIsGivenOutNeverPassesAnEnd(t *testing.T) {
 		"all of the user": func(ctx context.Context, s *store.Store, _ string) error {
 			return s.EndUserSessions(ctx, realmID, "u1")
 		},
+		"who is sent away": func(ctx context.Context, s *store.Store, _ string) error { return s.LogOutUser(ctx, realmID, "u1") },
 	}
 	storetest.EachPlace(t, func(t *testing.T, p storetest.Place) {
 		both := nodes(t, p)

@@ -133,3 +133,25 @@ func TestARefreshIsASignOfLife(t *testing.T) {
 		}
 	})
 }
+
+// Who is sent away keeps nothing: later facts, a later version, a not-before of now.
+func TestLogOutUserLeavesANotBefore(t *testing.T) {
+	onEachEngine(t, func(t *testing.T, s *store.Store) {
+		fill(t, s)
+		ctx := t.Context()
+		before, err := s.UserByID(ctx, realmID, "u1")
+		if err == nil {
+			err = s.LogOutUser(ctx, realmID, "u1")
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		after, err := s.UserByID(ctx, realmID, "u1")
+		if err != nil || after.NotBefore == 0 || after.Gate == before.Gate || after.FirstName != before.FirstName {
+			t.Errorf("%+v, %v", after, err)
+		}
+		if err := s.UpdateUser(ctx, before, false); !errors.Is(err, store.ErrConflict) {
+			t.Errorf("what was read before takes the not-before back: %v", err)
+		}
+	})
+}

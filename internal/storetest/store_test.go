@@ -159,7 +159,7 @@ func TestS120EveryReadIsWithinItsRealm(t *testing.T) {
 		_, err2 := s.ClientByID(ctx, other, "c1")
 		_, err3 := s.UserByUsername(ctx, other, "alice")
 		_, err4 := s.ClientSecret(ctx, other, "c1")
-		for i, err := range []error{err1, err2, err3, err4, s.DeleteUser(ctx, other, "u1"), s.DeleteClient(ctx, other, "c1"), s.EndUserSessions(ctx, other, "u1")} {
+		for i, err := range []error{err1, err2, err3, err4, s.DeleteUser(ctx, other, "u1"), s.DeleteClient(ctx, other, "c1"), s.EndUserSessions(ctx, other, "u1"), s.LogOutUser(ctx, other, "u1")} {
 			if !errors.Is(err, store.ErrNotFound) {
 				t.Errorf("%d: %v", i, err)
 			}

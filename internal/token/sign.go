@@ -93,6 +93,9 @@ func (i *Issuer) accessClaims(g Grant, s *subject, now time.Time, life time.Dura
 	i.common(c, g, now)
 	c["exp"], c["typ"], c["jti"] = now.Add(life).Unix(), "Bearer", jtiPrefix(g, to == toLightweight)+":"+accessID(markOf(g))
 	c["scope"] = g.Scopes.InToken()
+	if g.Session == nil { // whatever scopes it has: nothing else says whose it is
+		c["sub"] = g.User.ID
+	}
 	if i.accessType(g) == "at+jwt" {
 		// RFC 9068, section 2.2: sub and client_id are required.
 		c["sub"], c["client_id"] = g.User.ID, g.Client.ClientID

@@ -139,6 +139,9 @@ func (i *Issuer) account(ctx context.Context, r *realm.Realm, a *Access) error {
 	if revoked {
 		return oauth.Refuse(oauth.TokenInvalid, "revoked")
 	}
+	if !a.Client.ServiceAccounts { // C6: a switch that is off has to be off
+		return oauth.Refuse(oauth.TokenSessionGone, "no service account any more")
+	}
 	if a.User, err = i.Store.ServiceAccount(ctx, r.ID, a.Client.ID); err != nil {
 		return gone(err, oauth.TokenSessionGone)
 	}
