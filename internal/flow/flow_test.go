@@ -141,6 +141,15 @@ func TestS86MayIssue(t *testing.T) {
 		{"any request", func(f *flow.Facts) {
 			f.Client.Attributes = map[string]string{"request.object.required": "not required"}
 		}, ""},
+		{"ID tokens for the client's eyes alone", func(f *flow.Facts) {
+			f.Client.Attributes = map[string]string{"id.token.encrypted.response.alg": "RSA-OAEP"}
+		}, oauth.UnenforcedPolicy},
+		{"userinfo for them", func(f *flow.Facts) {
+			f.Client.Attributes = map[string]string{"user.info.encrypted.response.alg": "RSA-OAEP"}
+		}, oauth.UnenforcedPolicy},
+		{"nothing of the kind", func(f *flow.Facts) {
+			f.Client.Attributes = map[string]string{"id.token.encrypted.response.alg": "", "user.info.encrypted.response.alg": ""}
+		}, ""},
 		{"a higher level", func(f *flow.Facts) { f.Client.Attributes = map[string]string{"minimum.acr.value": "2"} }, oauth.UnenforcedPolicy},
 		{"a policy for clients", func(f *flow.Facts) {
 			f.Realm.Extra = extra("clientPolicies", `{"policies":[{"name":"fapi","enabled":true}]}`)

@@ -59,6 +59,7 @@ func ClientUnenforced(c *Client) []string {
 	}
 	paths = append(paths, bindings(c)...)
 	paths = append(paths, requests(c)...)
+	paths = append(paths, encryption(c)...)
 	var overrides map[string]string
 	if raw, ok := c.Extra["authenticationFlowBindingOverrides"]; ok && (json.Unmarshal(raw, &overrides) != nil || len(overrides) > 0) {
 		paths = append(paths, "clients["+c.ClientID+"].authenticationFlowBindingOverrides")
@@ -89,6 +90,18 @@ func requests(c *Client) []string {
 		}
 	}
 	slices.Sort(paths)
+	return paths
+}
+
+// encryption: what this client is told of its users must be for its own eyes. Signed
+// alone it would be for everybody's.
+func encryption(c *Client) []string {
+	var paths []string
+	for _, name := range []string{"id.token.encrypted.response.alg", "user.info.encrypted.response.alg"} {
+		if c.Attributes[name] != "" {
+			paths = append(paths, attributePath(c, name))
+		}
+	}
 	return paths
 }
 
