@@ -66,20 +66,25 @@ func TestARefreshedIDTokenIsChecked(t *testing.T) {
 		{"another audience", "audience", set("aud", "other")},
 		{"azp of another client", "authorized party", set("azp", "other")},
 		{"no iat", "issued-at", without("iat")},
+		{"the nonce of the login", "", set("nonce", "=")},
 		{"the nonce of another login", "nonce", set("nonce", "other")},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p := newOP(t)
 			p.life = 1
 			a := newApp(t, p, nil)
-			refreshing := false
+			refreshing, nonce := false, any(nil)
 			p.token = func(_ http.ResponseWriter, form url.Values) bool {
 				refreshing = form.Get("grant_type") == "refresh_token"
 				return false
 			}
 			p.claims = func(m map[string]any) {
-				if refreshing {
-					c.claims(m)
+				if !refreshing {
+					nonce = m["nonce"]
+					return
+				}
+				if c.claims(m); m["nonce"] == "=" {
+					m["nonce"] = nonce
 				}
 			}
 			got := a.get("/protected") // the access token has expired on the way back
