@@ -19,7 +19,7 @@ func (e *Endpoint) Respond(w http.ResponseWriter, r *http.Request, v *journey.Vi
 func (e *Endpoint) respond(w http.ResponseWriter, r *http.Request, v *journey.Visit, o journey.Outcome) error {
 	w.Header().Set("Cache-Control", "no-store, must-revalidate, max-age=0")
 	params := answerParams(v, o)
-	target := v.Request.Params.RedirectURI
+	target := withoutAnswer(v.Request.Params.RedirectURI)
 	switch mode(v) {
 	case "form_post":
 		return web.WritePage(w, r, http.StatusOK, ui.PostPage{Lang: web.Language(r, v.Request.Params.UILocales), Action: target, Fields: params})
@@ -74,12 +74,22 @@ func encode(params []ui.Detail) string {
 	return strings.Join(parts, "&")
 }
 
-// withQuery adds the answer to a redirect URI. What the URI's own query names
-// like an answer is dropped from it, so that nobody can shadow code, state or iss (A10).
+// withQuery adds the answer to a redirect URI's own query.
 func withQuery(target string, params []ui.Detail) string {
+	base, query, _ := strings.Cut(target, "?")
+	if query != "" {
+		query += "&"
+	}
+	return base + "?" + query + encode(params)
+}
+
+// withoutAnswer drops from a redirect URI's own query what is named like an answer,
+// so that nobody can shadow code, state or iss (A10), however the answer travels:
+// many applications read query and form as one.
+func withoutAnswer(target string) string {
 	base, query, has := strings.Cut(target, "?")
 	if !has {
-		return target + "?" + encode(params)
+		return target
 	}
 	own := []string{}
 	for _, pair := range strings.Split(query, "&") {
@@ -88,7 +98,7 @@ func withQuery(target string, params []ui.Detail) string {
 			own = append(own, pair)
 		}
 	}
-	return base + "?" + strings.Join(append(own, encode(params)), "&")
+	return base + "?" + strings.Join(own, "&")
 }
 
 func isAnswer(name string) bool {

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -71,6 +72,16 @@ func TestA10TheClientsQueryShadowsNothing(t *testing.T) {
 	}
 	if q.Has("error") {
 		t.Errorf("an error of the client's own: %v", q["error"])
+	}
+	for mode, to := range map[string]string{"fragment": `^https://app\.example/wild/x\?keep=1#state=st&.*code=`, "form_post": `action="https://app\.example/wild/x\?keep=1"`} {
+		a = s.get(c, s.authURL("lenient", url.Values{"redirect_uri": {address}, "response_mode": {mode}, "prompt": {"none"}}))
+		where := a.body
+		if a.location != nil {
+			where = a.location.String()
+		}
+		if !regexp.MustCompile(to).MatchString(where) || strings.Contains(where, "evil") {
+			t.Errorf("%s: %s", mode, where)
+		}
 	}
 }
 
