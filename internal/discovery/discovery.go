@@ -12,9 +12,11 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 
 	"github.com/latchkey-id/latchkey/internal/jose"
 	"github.com/latchkey-id/latchkey/internal/keys"
+	"github.com/latchkey-id/latchkey/internal/oauth"
 	"github.com/latchkey-id/latchkey/internal/realm"
 	"github.com/latchkey-id/latchkey/internal/store"
 	"github.com/latchkey-id/latchkey/internal/token"
@@ -118,6 +120,13 @@ func document(at urls.Realm, in *realm.Realm, scopes []*realm.ClientScope) Metad
 		// As the realm says. Like the implicit flow it is listed, and answered with an
 		// error of the protocol (authorize's checkPrompt).
 		m.Prompts = append(m.Prompts, "create")
+	}
+	// What the realm's profile refuses; a client that is let off knows it.
+	if in.On(realm.RequirePKCE, nil) {
+		m.ChallengeMethods = []string{oauth.MethodS256}
+	}
+	if in.On(realm.NoPasswordGrant, nil) {
+		m.GrantTypes = slices.DeleteFunc(m.GrantTypes, func(g string) bool { return g == "password" })
 	}
 	for _, sc := range scopes {
 		if sc.Protocol == "openid-connect" && sc.Attributes["include.in.openid.provider.metadata"] != "false" {

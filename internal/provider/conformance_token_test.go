@@ -235,6 +235,13 @@ func TestMetadata(t *testing.T) {
 			t.Errorf("%s lacks %s: %v", name, has, list(name))
 		}
 	}
+	lenient := s.get(s.browser(), s.url+"/realms/lenient/.well-known/openid-configuration")
+	for name, refused := range map[string]string{"code_challenge_methods_supported": "plain", "grant_types_supported": "password"} {
+		theirs, _ := lenient.json[name].([]any)
+		if slices.Contains(list(name), any(refused)) || !slices.Contains(theirs, any(refused)) {
+			t.Errorf("%s: strict %v, lenient %v", name, list(name), theirs)
+		}
+	}
 	for name, want := range map[string]bool{"request_parameter_supported": false, "request_uri_parameter_supported": false, "claims_parameter_supported": false,
 		"authorization_response_iss_parameter_supported": true} {
 		if doc.json[name] != want {
