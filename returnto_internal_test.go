@@ -9,9 +9,11 @@ import (
 func TestReturnAddress(t *testing.T) {
 	for in, want := range map[string]string{
 		"/protected": "/protected", "/a,b(c)?x=1,2": "/a,b(c)?x=1,2", "/a%2Cb": "/a%2Cb", "/": "/", "/a?next=//evil": "/a?next=//evil",
-		"": "/", "//evil.example": "/", "///evil.example": "/", `/\evil.example`: "/", `\\evil`: "/", "https://evil.example/": "/", "http:evil": "/",
+		"": "/", "//evil.example": "/", "//evil.example/x": "/", "///evil.example/x": "/", "/%2Fevil.example/x": "/", "//user@evil.example/x": "/", "///evil.example": "/", `/\evil.example`: "/", `\\evil`: "/", "https://evil.example/": "/", "https://evil.example/x": "/", "https:/x": "/", "http:evil": "/",
 		"javascript:alert(1)": "/", "/%2F/evil.example": "/", "/%5Cevil.example": "/", "/a/../../evil": "/", "/a\tb": "/", "/\n/evil": "/", "evil": "/",
 		"/%0d%0aSet-Cookie:x": "/", "/." + "/": "/./", "//": "/", "/@evil.example": "/@evil.example",
+		"/" + strings.Repeat("a", maxReturn-1): "/" + strings.Repeat("a", maxReturn-1), "/" + strings.Repeat("a", maxReturn): "/",
+		"/" + strings.Repeat("é", maxReturn/6): "/" + strings.Repeat("%C3%A9", maxReturn/6), "/" + strings.Repeat("é", maxReturn/6+1): "/", // longer when it is written anew
 	} {
 		if got := returnAddress(in); got != want {
 			t.Errorf("%q becomes %q, want %q", in, got, want)
