@@ -142,6 +142,22 @@ func TestWhatTheProviderMayGetWrong(t *testing.T) {
 		{"iss promised and not sent", "issuer_of_answer_wrong", 502, func(p *op) {
 			p.answer = func(q url.Values) url.Values { q.Del("iss"); return q }
 		}},
+		{"an error of another provider (mix-up)", "issuer_of_answer_wrong", 502, func(p *op) {
+			p.answer = func(q url.Values) url.Values { q.Set("iss", "https://evil.example"); return failed(q, "access_denied") }
+		}},
+		{"an error without iss", "access_denied", 403, func(p *op) {
+			p.answer = func(q url.Values) url.Values { q.Del("iss"); return failed(q, "access_denied") }
+		}},
+		{"unavailable, and no login that expired", "login_refused", 502, func(p *op) {
+			p.answer = func(q url.Values) url.Values { return failed(q, "temporarily_unavailable") }
+		}},
+		{"a login that expired, by another error", "login_refused", 502, func(p *op) {
+			p.answer = func(q url.Values) url.Values {
+				q = failed(q, "server_error")
+				q.Set("error_description", "authentication_expired")
+				return q
+			}
+		}},
 		{"metadata of another issuer", "issuer_mismatch", 502, func(p *op) { p.meta = set("issuer", "https://other.example") }},
 		{"userinfo about nobody", "userinfo_refused", 502, func(p *op) {
 			p.userinfo = func(w http.ResponseWriter) { reply(w, 200, map[string]any{"email": "alice@example.com"}) }

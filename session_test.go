@@ -104,3 +104,61 @@ func TestPlainHTTPIsForLocalhostAlone(t *testing.T) {
 		t.Errorf("the inside of a split horizon: %v", err)
 	}
 }
+
+// Only invalid_grant says that the session has ended at the provider: any other
+// failure of a refresh is shown, and passes.
+func TestWhichRefusalOfARefreshEndsTheSession(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		status int
+		code   string
+		want   int
+		kept   bool
+	}{
+		{"the session has ended", 400, "invalid_grant", 401, false},
+		{"the client is refused", 401, "unauthorized_client", 502, true},
+		{"another refusal", 400, "invalid_request", 502, true},
+		{"the provider fails", 500, "invalid_request", 503, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p := newOP(t)
+			p.life = 1
+			a := newApp(t, p, nil)
+			a.logIn()
+			p.token = refuse(c.status, c.code)
+			if got := a.get("/protected", "Sec-Fetch-Mode", "cors"); got.status != c.want {
+				t.Errorf("got %d %s", got.status, got.body)
+			}
+			p.token = nil
+			if got := a.get("/protected", "Sec-Fetch-Mode", "cors"); (got.status == 200) != c.kept {
+				t.Errorf("afterwards: %d %s", got.status, got.body)
+			}
+		})
+	}
+}
+
+// A session ends by its own life, wherever it is kept, also when the browser or the
+// store gives it out longer.
+func TestASessionEndsByItsLife(t *testing.T) {
+	for name, store := range map[string]latchkey.Store{"in the cookie": nil, "in a store": &spyStore{}} {
+		t.Run(name, func(t *testing.T) {
+			p := newOP(t)
+			p.life = 86400
+			var ahead time.Duration
+			a := newApp(t, p, func(c *latchkey.Config) {
+				c.Store, c.SessionLife = store, time.Hour
+				c.Now = func() time.Time { return time.Now().Add(ahead) }
+			})
+			a.logIn()
+			for _, step := range []struct {
+				ahead time.Duration
+				want  int
+			}{{59 * time.Minute, 200}, {time.Hour, 401}} {
+				ahead = step.ahead
+				if got := a.get("/protected", "Sec-Fetch-Mode", "cors"); got.status != step.want {
+					t.Errorf("after %v: %d %s", step.ahead, got.status, got.body)
+				}
+			}
+		})
+	}
+}

@@ -113,7 +113,7 @@ func TestAlgorithmsOfAProvider(t *testing.T) {
 		{"one of them", []string{"none", "HS256", "ES256", "RSA1_5"}, []string{"ES256"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if got := algorithms(&metadata{Algorithms: c.listed}); !slices.Equal(got, c.want) {
+			if got := (&metadata{Algorithms: c.listed}).idTokenAlgorithms(); !slices.Equal(got, c.want) {
 				t.Errorf("got %q, want %q", got, c.want)
 			}
 		})

@@ -95,6 +95,18 @@ func TestMappers(t *testing.T) {
 		{"group without its path", m("oidc-group-membership-mapper", "claim.name", "groups", "full.path", "false"), map[string]any{"groups": []any{"night"}}},
 		{"group, not configured", m("oidc-group-membership-mapper", "claim.name", "groups"), map[string]any{"groups": []any{"night"}}},
 		{"group with its path", m("oidc-group-membership-mapper", "claim.name", "groups", "full.path", "true"), map[string]any{"groups": []any{"/staff/night"}}},
+		{"a user name", m("oidc-usermodel-property-mapper", "user.attribute", "username", "claim.name", "u"), map[string]any{"u": "alice"}},
+		{"an address", m("oidc-usermodel-property-mapper", "user.attribute", "email", "claim.name", "e"), map[string]any{"e": "alice@example.com"}},
+		{"a first name", m("oidc-usermodel-property-mapper", "user.attribute", "firstName", "claim.name", "f"), map[string]any{"f": "Alice"}},
+		{"a last name that is not there", m("oidc-usermodel-property-mapper", "user.attribute", "lastName", "claim.name", "l"), map[string]any{}},
+		{"an id", m("oidc-usermodel-property-mapper", "user.attribute", "id", "claim.name", "i"), map[string]any{"i": "1"}},
+		{"a property that is none", m("oidc-usermodel-property-mapper", "user.attribute", "password", "claim.name", "p"), map[string]any{}},
+		{"the subject", m("oidc-sub-mapper"), map[string]any{"sub": "1"}},
+		{"the level", m("oidc-acr-mapper"), map[string]any{"acr": "1"}},
+		{"a fixed value", m("oidc-hardcoded-claim-mapper", "claim.name", "k", "claim.value", "v"), map[string]any{"k": "v"}},
+		{"a value without a name", m("oidc-hardcoded-claim-mapper", "claim.value", "v"), map[string]any{}},
+		{"parts of an address", m("oidc-address-mapper", "user.attribute.street", "n", "user.attribute.country", "none"), map[string]any{"address": map[string]any{"street_address": "5"}}},
+		{"no part of an address", m("oidc-address-mapper", "user.attribute.street", "none"), map[string]any{}},
 		{"a mapper cannot forge the issuer", m("oidc-hardcoded-claim-mapper", "claim.name", "iss", "claim.value", "https://evil"), map[string]any{}},
 		{"nor put an object in the audience's place", m("oidc-hardcoded-claim-mapper", "claim.name", "aud.x", "claim.value", "admin"), map[string]any{}},
 		{"nor the person", m("oidc-hardcoded-claim-mapper", "claim.name", "sub", "claim.value", "an-administrator"), map[string]any{}},
@@ -172,6 +184,21 @@ func TestUserinfoFollowsTheIDTokenWhereAMapperDoesNotNameIt(t *testing.T) {
 				t.Errorf("got %v, want %v", got, c.want)
 			}
 		})
+	}
+}
+
+// What says whom a token is from and for, when, and to what it is bound is written by
+// the issuer alone, whichever mapper names it and in whichever depth.
+func TestMappersWriteNoReservedClaim(t *testing.T) {
+	for _, name := range []string{"iss", "exp", "iat", "nbf", "jti", "typ", "azp", "sid", "aud", "nonce", "at_hash", "c_hash", "cnf"} {
+		for _, claim := range []string{name, name + ".x", name + ".x.y"} {
+			claims := map[string]any{name: "ours"}
+			apply(claims, &subject{user: &realm.User{ID: "1"}, client: &realm.Client{}}, []realm.Mapper{{Type: "oidc-hardcoded-claim-mapper",
+				Config: map[string]string{"access.token.claim": "true", "claim.name": claim, "claim.value": "theirs"}}}, toAccess)
+			if d := cmp.Diff(map[string]any{name: "ours"}, claims); d != "" {
+				t.Errorf("%s: %s", claim, d)
+			}
+		}
 	}
 }
 
