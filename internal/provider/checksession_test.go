@@ -126,16 +126,9 @@ func TestTheReadableCookieGrantsNothing(t *testing.T) {
 // A browser with an application's page on another origin: what the frame says
 // before a login, with it, for another session, to another client and after a logout.
 func TestTheSessionIframeInABrowser(t *testing.T) {
-	chromium, err := exec.LookPath("chromium")
-	if err != nil {
-		if os.Getenv("LATCHKEY_TEST_FULL") == "1" {
-			t.Fatal(err)
-		}
-		t.Skip("Debian's package chromium is not installed")
-	}
 	s := start(t, nil)
 	app := framingApp(t, s)
-	tab := tabOf(t, chromium)
+	tab := newTab(t)
 	say := func(message string) string { return inTab(t, tab, fmt.Sprintf("asked(%q)", message)) }
 
 	visitPage(t, tab, app+"/")
@@ -196,8 +189,15 @@ function cookies() { return framed(%[3]q, ""); }
 	return front.URL
 }
 
-func tabOf(t *testing.T, chromium string) context.Context {
+func newTab(t *testing.T) context.Context {
 	t.Helper()
+	chromium, err := exec.LookPath("chromium")
+	if err != nil {
+		if os.Getenv("LATCHKEY_TEST_FULL") == "1" {
+			t.Fatal(err)
+		}
+		t.Skip("Debian's package chromium is not installed")
+	}
 	opts := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(chromium), chromedp.NoSandbox, chromedp.UserDataDir(t.TempDir()))
 	allocator, stop := chromedp.NewExecAllocator(t.Context(), opts...)
 	t.Cleanup(stop)
