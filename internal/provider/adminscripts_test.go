@@ -234,6 +234,8 @@ func TestWhatScriptsForKeycloakAsk(t *testing.T) {
 		{"groups of a user", "GET", bob + "/groups", "", 200, `"dark"`, "attributes"},
 		{"groups of a user in full", "GET", bob + "/groups?briefRepresentation=false", "", 200, `"shade":["1"]`, ""},
 		{"members in brief", "GET", "/groups/" + n.group["dark"] + "/members?briefRepresentation=true", "", 200, `"bob"`, "attributes"},
+		{"a client scope", "POST", "/client-scopes", `{"name":"bare","protocol":"openid-connect"}`, 201, "", ""},
+		{"has attributes, if none", "GET", "/client-scopes", "", 200, `"name":"bare","protocol":"openid-connect","attributes":{}`, ""},
 		{"a user's id is not chosen", "POST", "/users", `{"id":"chosen","username":"dave"}`, 201, "", ""},
 		{"nobody has it", "GET", "/users/chosen", "", 404, "", ""},
 	})

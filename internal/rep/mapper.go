@@ -106,8 +106,12 @@ func DecodeClientScope(doc []byte, into *realm.ClientScope) error {
 	return nil
 }
 
-// EncodeClientScope is what GET of a client scope answers.
+// EncodeClientScope is what GET of a client scope answers, and what a file holds.
 func EncodeClientScope(s *realm.ClientScope) (json.RawMessage, error) {
-	return encode([]field{{"id", s.ID}, {"name", s.Name}, {"description", optional(s.Description)}, {"protocol", s.Protocol}, {"attributes", s.Attributes},
+	attributes := s.Attributes
+	if attributes == nil {
+		attributes = map[string]string{}
+	}
+	return encode([]field{{"id", s.ID}, {"name", s.Name}, {"description", optional(s.Description)}, {"protocol", s.Protocol}, {"attributes", attributes},
 		{"protocolMappers", toMappers(s.Mappers)}}, nil, nil)
 }
