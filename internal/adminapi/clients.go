@@ -26,6 +26,7 @@ func clientRoutes() []route {
 		{http.MethodPost, "realms/{realm}/clients/{client}/client-secret", edit, (*API).newSecret},
 		{http.MethodGet, "realms/{realm}/clients/{client}/service-account-user", view, (*API).serviceAccount},
 		{http.MethodGet, "realms/{realm}/clients/{client}/client-secret/rotated", view, (*API).showRotated},
+		{http.MethodDelete, "realms/{realm}/clients/{client}/client-secret/rotated", edit, (*API).forgetRotated},
 	}
 }
 
@@ -227,6 +228,13 @@ func (a *API) showRotated(c *call) error {
 		return err
 	}
 	return notFound("Client does not have a rotated secret")
+}
+
+func (a *API) forgetRotated(c *call) error {
+	if _, err := a.manageableClient(c); err != nil {
+		return err
+	}
+	return c.noContent()
 }
 
 func (a *API) newSecret(c *call) error {

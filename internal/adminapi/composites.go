@@ -22,10 +22,13 @@ func (a *API) listComposites(c *call) error {
 			return err
 		}
 	}
-	children := table.Composites[r.ID]
+	children, search := table.Composites[r.ID], strings.ToLower(c.query.Get("search"))
 	found := ordered(table, func(child *realm.Role) bool {
-		return slices.Contains(children, child.ID) && (of == "" || child.ClientID == of) && (!onlyRealm || child.ClientID == "")
+		return slices.Contains(children, child.ID) && strings.Contains(strings.ToLower(child.Name), search) && (of == "" || child.ClientID == of) && (!onlyRealm || child.ClientID == "")
 	})
+	if found, err = paged(c, found); err != nil {
+		return err
+	}
 	return c.json(represent(c, found))
 }
 

@@ -27,6 +27,7 @@ func sessionRoutes() []route {
 		{http.MethodDelete, "realms/{realm}/sessions/{session}", []string{"manage-users"}, (*API).endSession},
 		{http.MethodPost, "realms/{realm}/logout-all", []string{"manage-users"}, (*API).logoutAll},
 		{http.MethodPost, "realms/{realm}/push-revocation", []string{"manage-realm"}, (*API).pushRevocation},
+		{http.MethodPost, "realms/{realm}/clients/{client}/push-revocation", []string{"manage-clients"}, (*API).pushClientRevocation},
 	}
 }
 
@@ -184,6 +185,18 @@ func (a *API) notTold(c *call) error {
 	if err != nil {
 		return err
 	}
+	return c.untold(all)
+}
+
+func (a *API) pushClientRevocation(c *call) error {
+	cl, err := a.client(c)
+	if err != nil {
+		return err
+	}
+	return c.untold([]*realm.Client{cl})
+}
+
+func (c *call) untold(all []*realm.Client) error {
 	out := map[string][]string{}
 	for _, cl := range all {
 		if cl.AdminURL != "" && cl.Enabled {
