@@ -71,9 +71,9 @@ func (a *API) listMappers(c *call) error {
 	return c.json(rep.Mappers(found))
 }
 
-// mapper gives the place of the path's mapper.
-func (m *mapping) mapper(c *call) (int, error) {
-	i := slices.IndexFunc(m.mappers, func(one realm.Mapper) bool { return one.ID == c.path["mapper"] })
+// place finds a mapper by its id.
+func place(mappers []realm.Mapper, id string) (int, error) {
+	i := slices.IndexFunc(mappers, func(one realm.Mapper) bool { return one.ID == id })
 	if i < 0 {
 		return 0, notFound("Model not found")
 	}
@@ -85,14 +85,16 @@ func (a *API) showMapper(c *call) error {
 	if err != nil {
 		return err
 	}
-	i, err := m.mapper(c)
+	i, err := place(m.mappers, c.path["mapper"])
 	if err != nil {
 		return err
 	}
 	return c.json(rep.Mappers(m.mappers[i : i+1])[0])
 }
 
-func (a *API) createMapper(c *call) error {
+// changeMappers reads the mappers of the path's owner, for a change that the body
+// asks for, and saves what change makes of them.
+func (a *API) changeMappers(c *call, change func(body []byte, mappers []realm.Mapper) ([]realm.Mapper, error)) error {
 	m, err := a.mappersOf(c, true)
 	if err != nil {
 		return err
@@ -101,38 +103,47 @@ func (a *API) createMapper(c *call) error {
 	if err != nil {
 		return err
 	}
-	var one realm.Mapper
-	if err := rep.DecodeMapper(b, &one); err != nil {
+	changed, err := change(b, m.mappers)
+	if err != nil {
 		return err
 	}
-	if m.mappers, err = added(m.mappers, one); err != nil {
+	return m.save(changed)
+}
+
+func (a *API) createMapper(c *call) error {
+	var id string
+	err := a.changeMappers(c, func(body []byte, mappers []realm.Mapper) ([]realm.Mapper, error) {
+		one := realm.Mapper{}
+		if err := rep.DecodeMapper(body, &one); err != nil {
+			return nil, err
+		}
+		mappers, err := added(mappers, one)
+		if err != nil {
+			return nil, err
+		}
+		id = mappers[len(mappers)-1].ID
+		return mappers, nil
+	})
+	if err != nil {
 		return err
 	}
-	if err := m.save(m.mappers); err != nil {
-		return err
-	}
-	return c.created(m.mappers[len(m.mappers)-1].ID)
+	return c.created(id)
 }
 
 func (a *API) createMappers(c *call) error {
-	m, err := a.mappersOf(c, true)
-	if err != nil {
-		return err
-	}
-	b, err := c.body(maxBody)
-	if err != nil {
-		return err
-	}
-	sent, err := rep.DecodeMappers(b)
-	if err != nil {
-		return err
-	}
-	for _, one := range sent {
-		if m.mappers, err = added(m.mappers, one); err != nil {
-			return err
+	err := a.changeMappers(c, func(body []byte, mappers []realm.Mapper) ([]realm.Mapper, error) {
+		sent, err := rep.DecodeMappers(body)
+		if err != nil {
+			return nil, err
 		}
-	}
-	if err := m.save(m.mappers); err != nil {
+		for _, one := range sent {
+			if mappers, err = added(mappers, one); err != nil {
+				return nil, err
+			}
+		}
+		return mappers, nil
+	})
+	if err != nil {
 		return err
 	}
 	return c.noContent()
@@ -179,44 +190,38 @@ func checkMapper(mappers []realm.Mapper, one realm.Mapper) error {
 }
 
 func (a *API) updateMapper(c *call) error {
-	m, err := a.mappersOf(c, true)
+	err := a.changeMappers(c, func(body []byte, mappers []realm.Mapper) ([]realm.Mapper, error) {
+		i, err := place(mappers, c.path["mapper"])
+		if err != nil {
+			return nil, err
+		}
+		one := mappers[i]
+		if err := rep.DecodeMapper(body, &one); err != nil {
+			return nil, err
+		}
+		one.ID = mappers[i].ID
+		if err := checkMapper(mappers, one); err != nil {
+			return nil, err
+		}
+		changed := slices.Clone(mappers)
+		changed[i] = completed(one)
+		return changed, nil
+	})
 	if err != nil {
-		return err
-	}
-	i, err := m.mapper(c)
-	if err != nil {
-		return err
-	}
-	b, err := c.body(maxBody)
-	if err != nil {
-		return err
-	}
-	one := m.mappers[i]
-	if err := rep.DecodeMapper(b, &one); err != nil {
-		return err
-	}
-	one.ID = m.mappers[i].ID
-	if err := checkMapper(m.mappers, one); err != nil {
-		return err
-	}
-	changed := slices.Clone(m.mappers)
-	changed[i] = completed(one)
-	if err := m.save(changed); err != nil {
 		return err
 	}
 	return c.noContent()
 }
 
 func (a *API) deleteMapper(c *call) error {
-	m, err := a.mappersOf(c, true)
+	err := a.changeMappers(c, func(_ []byte, mappers []realm.Mapper) ([]realm.Mapper, error) {
+		i, err := place(mappers, c.path["mapper"])
+		if err != nil {
+			return nil, err
+		}
+		return slices.Delete(slices.Clone(mappers), i, i+1), nil
+	})
 	if err != nil {
-		return err
-	}
-	i, err := m.mapper(c)
-	if err != nil {
-		return err
-	}
-	if err := m.save(slices.Delete(slices.Clone(m.mappers), i, i+1)); err != nil {
 		return err
 	}
 	return c.noContent()
