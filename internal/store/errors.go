@@ -49,6 +49,7 @@ func (e *ConflictError) Unwrap() error { return ErrExists }
 // PostgreSQL's error codes (appendix A of its manual) that mean something here.
 const (
 	pgUnique        = "23505"
+	pgForeign       = "23503"
 	pgText          = "22021"
 	pgSerialization = "40001"
 	pgDeadlock      = "40P01"
@@ -63,6 +64,8 @@ func wrap(err error) error {
 		return ErrNotFound
 	case isUnique(err):
 		return fmt.Errorf("%w: %w", ErrExists, err)
+	case pgCode(err) == pgForeign, sqliteCode(err) == sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY: // what the row refers to has gone meanwhile
+		return fmt.Errorf("%w: %w", ErrNotFound, err)
 	case pgCode(err) == pgText:
 		return fmt.Errorf("%w: %w", ErrText, err)
 	case unavailable(err):
