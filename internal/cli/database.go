@@ -83,6 +83,9 @@ func openStore(ctx context.Context, e *Env, o storeFlags, log *slog.Logger) (*st
 			return nil, nil, err
 		}
 		s, err := store.Open(ctx, store.Options{Path: path, Seal: ring})
+		if errors.Is(err, store.ErrDamaged) {
+			err = fmt.Errorf("%s: %w; it was copied while a server ran, perhaps, or the disk has lost something: keep it, and start on a copy of a backup (`latchkey backup` makes one beside a running server)", path, err)
+		}
 		return s, ring, err
 	}
 	until := time.Now().Add(patience)

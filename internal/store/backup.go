@@ -8,9 +8,6 @@ import (
 	"os"
 )
 
-// ErrDamaged: the database is not what SQLite wrote.
-var ErrDamaged = errors.New("store: the database is damaged")
-
 // Backup writes a whole copy of the SQLite database at path into the file to,
 // which must not be there. A server may run meanwhile: the copy is what was
 // committed when it began, read in one transaction that keeps no writer waiting.

@@ -30,6 +30,9 @@ var (
 	// written may or may not be there; trying again later is right.
 	ErrUnavailable = errors.New("store: the database is not available")
 
+	// ErrDamaged: the file is not what SQLite wrote. Trying again does not help.
+	ErrDamaged = errors.New("store: the database is damaged")
+
 	// Errors of Open.
 	ErrNewer    = errors.New("store: the database is newer than this program")
 	ErrDSN      = errors.New("store: not an address of a PostgreSQL database; one looks like postgres://user@host:5432/database")
@@ -68,6 +71,8 @@ func wrap(err error) error {
 		return fmt.Errorf("%w: %w", ErrNotFound, err)
 	case pgCode(err) == pgText:
 		return fmt.Errorf("%w: %w", ErrText, err)
+	case damaged(err):
+		return fmt.Errorf("%w: %w", ErrDamaged, err)
 	case unavailable(err):
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
@@ -169,6 +174,11 @@ func sqliteUnavailable(code int) bool {
 		return true
 	}
 	return false
+}
+
+func damaged(err error) bool {
+	primary := sqliteCode(err) & 0xff
+	return primary == sqlite3.SQLITE_CORRUPT || primary == sqlite3.SQLITE_NOTADB
 }
 
 // refused tells, at the start, what waiting does not heal.

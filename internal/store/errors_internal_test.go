@@ -38,7 +38,7 @@ func TestErrorsOfTheDriversHaveOneMeaning(t *testing.T) {
 		"too late":                      {context.DeadlineExceeded, ErrUnavailable},
 		"the visitor is gone":           {context.Canceled, nil},
 		"a syntax error":                {pg("42601"), nil},
-		"a foreign key":                 {pg("23503"), nil},
+		"a foreign key":                 {pg("23503"), ErrNotFound},
 		"a row that does not parse":     {errors.New("store: a row does not parse"), nil},
 		"a type that does not fit":      {pg("22P02"), nil},
 		"a column that is not there":    {pg("42703"), nil},

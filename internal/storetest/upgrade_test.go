@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -155,5 +156,35 @@ func isTheShop(t *testing.T, s *store.Store) {
 	}
 	if err := s.CreateAuthRequest(t.Context(), &realm.AuthRequest{ID: realm.NewID(), RealmID: all.Realm.ID, ClientID: till.ID, BrowserHash: []byte("b")}); err != nil {
 		t.Errorf("it is not written to: %v", err)
+	}
+}
+
+// A file that was copied while a server ran, or that a disk has lost parts of.
+func TestADamagedFileIsCalledDamaged(t *testing.T) {
+	for name, damage := range map[string]func([]byte) []byte{
+		"no database": func([]byte) []byte { return []byte("it was a text, and it is one still") },
+		"cut off":     func(b []byte) []byte { return b[:len(b)/3] },
+		"overwritten": func(b []byte) []byte { copy(b[8192:], bytes.Repeat([]byte{0xaa}, 120_000)); return b },
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := older(t, "0003")
+			b, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(path, damage(b), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := store.Open(t.Context(), store.Options{Path: path, Seal: ring(t)}); !errors.Is(err, store.ErrDamaged) {
+				t.Errorf("opened: %v", err)
+			}
+			to := filepath.Join(t.TempDir(), "copy.db")
+			if err := store.Backup(t.Context(), path, to); !errors.Is(err, store.ErrDamaged) {
+				t.Errorf("backed up: %v", err)
+			}
+			if _, err := os.Stat(to); err == nil {
+				t.Error("half a copy is left")
+			}
+		})
 	}
 }
