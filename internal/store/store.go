@@ -263,27 +263,31 @@ func must(ctx context.Context, q queryer, missing error, query string, args ...a
 	return err
 }
 
-// list reads all rows of a query.
+// list reads all rows of a query. The wait for each is bounded: all users of a
+// large realm take what they take.
 func list[T any](ctx context.Context, q queryer, scan func(scanner) (T, error), query string, args ...any) ([]T, error) {
 	if err := checkText(args); err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	rows, err := q.QueryContext(ctx, query, args...)
+	bounded, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	clock := time.AfterFunc(patience, func() { cancel(errTooLong) })
+	defer clock.Stop()
+	rows, err := q.QueryContext(bounded, query, args...)
 	if err != nil {
-		return nil, wrap(err)
+		return nil, wrap(inTime(bounded, err))
 	}
 	defer rows.Close()
 	out := []T{}
 	for rows.Next() {
+		clock.Reset(patience)
 		v, err := scan(rows)
 		if err != nil {
 			return nil, wrap(err)
 		}
 		out = append(out, v)
 	}
-	return out, wrap(rows.Err())
+	return out, wrap(inTime(bounded, rows.Err()))
 }
 
 // one reads one row; ErrNotFound when there is none.
