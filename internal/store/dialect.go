@@ -74,7 +74,7 @@ func lockNumber(kind, key string) int64 {
 func fileDSN(path string) string {
 	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + url.Values{
 		"_txlock": {"immediate"},
-		"_pragma": {"journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", "busy_timeout(4000)", "temp_store(MEMORY)"},
+		"_pragma": {"journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", "busy_timeout(4000)", "temp_store(MEMORY)", "journal_size_limit(16777216)"},
 	}.Encode()
 }
 

@@ -1,6 +1,9 @@
 package storetest_test
 
 import (
+	"database/sql"
+	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -61,4 +64,50 @@ func TestTheSweepTakesSessionsThatNobodyEnded(t *testing.T) {
 			t.Errorf("%d rows, %v", n, err)
 		}
 	})
+}
+
+// A long reader, an export or a backup, keeps the write-ahead log growing. When it
+// is gone, the disk gets the place back without a restart.
+func TestTheWriteAheadLogShrinksAfterALongReader(t *testing.T) {
+	p := storetest.At(t, "file")
+	s := p.Open(t, nil)
+	fill(t, s)
+	write := func() {
+		t.Helper()
+		e := realm.Event{ID: realm.NewID(), RealmID: realmID, Details: map[string]string{"x": strings.Repeat("x", 1<<20)}}
+		if err := s.AppendEvents(t.Context(), e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	size := func() int64 {
+		t.Helper()
+		info, err := os.Stat(p.Options.Path + "-wal")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return info.Size()
+	}
+	in(t, p, func(db *sql.DB) error {
+		reader, err := db.BeginTx(t.Context(), nil)
+		if err != nil {
+			return err
+		}
+		var n int
+		if err := reader.QueryRowContext(t.Context(), "SELECT count(*) FROM users").Scan(&n); err != nil {
+			return err
+		}
+		for range 40 {
+			write()
+		}
+		if size() < 40<<20 {
+			t.Errorf("the reader keeps nothing: %d bytes", size())
+		}
+		return reader.Rollback()
+	})
+	for range 3 { // one that copies the log into the file, one that begins it anew
+		write()
+	}
+	if size() > 20<<20 {
+		t.Errorf("the log keeps %d bytes", size())
+	}
 }
