@@ -76,6 +76,26 @@ func TestTwoTabsBothLandRight(t *testing.T) {
 	wantAt(t, two, app+"/protected?tab=2")
 }
 
+// A reload, or the back button, asks for the page: no password is sent once more, and
+// no try is counted.
+func TestReloadAndBackSendNoPassword(t *testing.T) {
+	browser := newBrowser(t)
+	d := startDemo(t)
+	app := strings.TrimSuffix(d.App, "/")
+	tab := newTab(t, browser)
+	visit(t, tab, app+"/protected")
+	submitLogin(t, tab, d.Username, "not the password")
+	wantText(t, tab, "#input-error-username", "Invalid username or password.")
+	run(t, tab, chromedp.Reload(), chromedp.WaitReady("#kc-form-login"))
+	if exists(t, tab, "#input-error-username") {
+		t.Error("a reload sends the password again")
+	}
+	submitLogin(t, tab, d.Username, d.Password)
+	wantAt(t, tab, app+"/protected")
+	run(t, tab, chromedp.NavigateBack(), chromedp.WaitReady("body"))
+	wantAt(t, tab, app+"/")
+}
+
 // A link on another site only gets a button; the button ends both sessions. The
 // policy of its page must let the form go on to the provider.
 func TestLogoutByTheButton(t *testing.T) {

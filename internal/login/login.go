@@ -68,7 +68,7 @@ func (p *Pages) stale(r *http.Request, v *journey.Visit, step string) bool {
 func (p *Pages) Show(w http.ResponseWriter, r *http.Request, v *journey.Visit, pr journey.Prompt) error {
 	lang := web.Language(r, v.Request.Params.UILocales)
 	words := ui.MessagesFor(lang)
-	page := ui.LoginPage{Lang: lang, RealmName: v.Realm.Title(), ClientName: clientName(v.Client), Action: p.action(v), Username: pr.Username,
+	page := ui.LoginPage{Lang: lang, RealmName: v.Realm.Title(), ClientName: clientName(v.Client), Action: p.action(v), Here: p.here(r, v, authenticate), Username: pr.Username,
 		UsernameFixed: pr.Reauthenticate, EmailAllowed: v.Realm.LoginWithEmailAllowed, RememberMeShown: v.Realm.RememberMe && !pr.Reauthenticate, RememberMe: pr.RememberMe}
 	status := http.StatusOK
 	switch pr.Refused {
@@ -101,6 +101,14 @@ func clientName(c *realm.Client) string {
 // action has Keycloak's parameters: scripts look for them.
 func (p *Pages) action(v *journey.Visit) string {
 	return urls.WithQuery(v.At.LoginAction(authenticate), p.query(v, authenticate, p.formToken(v, authenticate)))
+}
+
+// here is the address of a step, for a page that answers a form of it.
+func (p *Pages) here(r *http.Request, v *journey.Visit, step string) string {
+	if r.Method != http.MethodPost || r.Pattern == urls.AuthPattern {
+		return ""
+	}
+	return urls.WithQuery("", p.query(v, step, ""))
 }
 
 func (p *Pages) query(v *journey.Visit, step, token string) url.Values {

@@ -11,6 +11,7 @@ type LoginPage struct {
 	RealmName                   string // shown above the card, and in the title
 	ClientName                  string // "to continue to …"
 	Action                      string // where the form goes
+	Here                        string // the address of the step, on a page that answers a form; "" otherwise
 	Username                    string // kept from the last try, or a hint
 	UsernameFixed               bool   // re-authentication: the password alone is asked
 	EmailAllowed                bool
@@ -32,7 +33,7 @@ func (p LoginPage) Render(w io.Writer) error {
 // PasswordPage asks for a new password before a login goes on.
 type PasswordPage struct {
 	Lang, RealmName, Username   string
-	Action                      string // where the form goes
+	Action, Here                string // where the form goes; see LoginPage
 	Message                     string
 	PasswordError, ConfirmError string // beside the fields
 }
@@ -69,8 +70,8 @@ func (f Field) Kind() string {
 
 // ProfilePage asks for what a user's profile lacks.
 type ProfilePage struct {
-	Lang, RealmName, Username, Action, Message string
-	Fields                                     []Field
+	Lang, RealmName, Username, Action, Here, Message string
+	Fields                                           []Field
 }
 
 // Render writes the page.

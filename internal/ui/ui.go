@@ -40,7 +40,7 @@ const AssetPrefix = "/resources/latchkey/"
 // Assets are all files that pages refer to.
 func Assets() []Asset {
 	out := []Asset{asset("latchkey.css", "text/css; charset=utf-8")}
-	for _, name := range []string{"post.js", string(SessionScript), string(CookieSetScript), string(CookieReadScript)} {
+	for _, name := range []string{"post.js", "history.js", string(SessionScript), string(CookieSetScript), string(CookieReadScript)} {
 		out = append(out, asset(name, "text/javascript; charset=utf-8"))
 	}
 	return out
@@ -75,6 +75,7 @@ type frame struct {
 	Style        template.CSS
 	StylePath    string
 	ScriptPath   string
+	HistoryPath  string
 }
 
 func newFrame(lang, title, brand string, standalone bool) frame {
@@ -82,7 +83,7 @@ func newFrame(lang, title, brand string, standalone bool) frame {
 	if standalone {
 		f.Style = template.CSS(file("latchkey.css")) // #nosec G203 -- our own file, not a person's data
 	}
-	f.StylePath, f.ScriptPath = asset("latchkey.css", "").Path, asset("post.js", "").Path
+	f.StylePath, f.ScriptPath, f.HistoryPath = asset("latchkey.css", "").Path, asset("post.js", "").Path, asset("history.js", "").Path
 	return f
 }
 

@@ -167,3 +167,19 @@ func TestTheFirstWrongFieldHasTheFocus(t *testing.T) {
 		}
 	}
 }
+
+// A page that answers a form knows its address; any other goes without the script.
+func TestAReloadSendsNoPasswordAgain(t *testing.T) {
+	for name, c := range map[string][2]ui.Page{
+		"login":    {ui.LoginPage{Here: `?tab_id="x`}, ui.LoginPage{}},
+		"password": {ui.PasswordPage{Here: `?tab_id="x`}, ui.PasswordPage{}},
+		"profile":  {ui.ProfilePage{Here: `?tab_id="x`}, ui.ProfilePage{}},
+	} {
+		if page := render(t, c[0]); !strings.Contains(page, `/history.js" data-here="?tab_id=&#34;x"></script>`) {
+			t.Errorf("%s: %s", name, page)
+		}
+		if strings.Contains(render(t, c[1]), "<script") {
+			t.Errorf("%s has a script that it does not need", name)
+		}
+	}
+}
