@@ -22,7 +22,7 @@ func (e *Endpoint) respond(w http.ResponseWriter, r *http.Request, v *journey.Vi
 	target := withoutAnswer(v.Request.Params.RedirectURI)
 	switch mode(v) {
 	case "form_post":
-		return web.WritePage(w, r, http.StatusOK, ui.PostPage{Lang: web.Language(r, v.Request.Params.UILocales), Action: target, Fields: params})
+		return web.WritePage(w, r, http.StatusOK, ui.PostPage{Lang: web.Language(r, v.Request.Params.UILocales), RealmName: v.Realm.Title(), Action: target, Fields: params})
 	case "fragment":
 		return redirect(w, target+"#"+encode(params))
 	}

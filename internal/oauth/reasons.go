@@ -81,6 +81,7 @@ const (
 	HintInvalid             Reason = "id_token_hint_invalid" // at the logout too, a page there
 
 	// login pages
+	CrossSiteForm    Reason = "cross_site_form"
 	CookieMissing    Reason = "login_cookie_missing"
 	FormTokenWrong   Reason = "form_token_wrong"
 	RequestExpired   Reason = "login_expired"
@@ -213,6 +214,7 @@ var answers = map[Reason]Answer{
 	HintInvalid:             {"invalid_request", statusBadRequest, "Invalid parameter: id_token_hint"},
 	AuthenticationExpired:   {"temporarily_unavailable", statusBadRequest, "authentication_expired"},
 
+	CrossSiteForm:    {"invalid_request", statusForbidden, "This form came from another address"},
 	CookieMissing:    {"invalid_request", statusBadRequest, "Restart login cookie not found."},
 	FormTokenWrong:   {"invalid_request", statusBadRequest, "This form is not from this login"},
 	RequestExpired:   {"expired_token", statusBadRequest, "Action expired. Please continue with login now."},

@@ -226,3 +226,35 @@ func TestS74FormsGoHereAlone(t *testing.T) {
 		}
 	}
 }
+
+// Our pages say "no-referrer": a browser without Sec-Fetch-Site (Safari before 16.4)
+// sends "Origin: null" with their forms, and its users log in like anybody else.
+func TestS72FormsOfOtherSites(t *testing.T) {
+	s := start(t, nil)
+	for _, c := range []struct {
+		name, origin, site string
+		want               int
+	}{
+		{"our own page", s.url, "same-origin", http.StatusFound},
+		{"our own page, as Fetch says", "null", "same-origin", http.StatusFound},
+		{"our own page in an older browser", "null", "", http.StatusFound},
+		{"no browser", "", "", http.StatusFound},
+		{"another site", "https://evil.example", "cross-site", http.StatusForbidden},
+		{"another site in an older browser", "https://evil.example", "", http.StatusForbidden},
+		{"a sandboxed frame", "null", "cross-site", http.StatusForbidden},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b := s.browser()
+			var header []string
+			for name, value := range map[string]string{"Origin": c.origin, "Sec-Fetch-Site": c.site} {
+				if value != "" {
+					header = append(header, name, value)
+				}
+			}
+			a := s.send(b, http.MethodPost, formAction(t, s.get(b, s.authURL("lenient", nil))), alice(), header...)
+			if a.status != c.want || c.want == http.StatusForbidden && !strings.Contains(a.body, "cross_site_form") {
+				t.Errorf("got %d %v %s", a.status, a.location, a.body)
+			}
+		})
+	}
+}

@@ -29,6 +29,7 @@ import (
 	"github.com/latchkey-id/latchkey/internal/login"
 	"github.com/latchkey-id/latchkey/internal/logout"
 	"github.com/latchkey-id/latchkey/internal/manage"
+	"github.com/latchkey-id/latchkey/internal/oauth"
 	"github.com/latchkey-id/latchkey/internal/password"
 	"github.com/latchkey-id/latchkey/internal/seal"
 	"github.com/latchkey-id/latchkey/internal/session"
@@ -149,7 +150,7 @@ func wire(cfg Config, pool *password.Pool) *Provider {
 	web.MountAssets(mux)
 	mux.HandleFunc("/", realms.nothing)
 	shell := &web.Shell{Logger: log, Proxies: cfg.Proxies, Metrics: metrics, HSTS: strings.HasPrefix(cfg.Origins[0], "https://"), Now: cfg.Now}
-	return &Provider{Manage: manager, store: cfg.Store, keys: keeper, log: log, metrics: metrics, handler: shell.Wrap(protect(mux, cfg.Origins))}
+	return &Provider{Manage: manager, store: cfg.Store, keys: keeper, log: log, metrics: metrics, handler: shell.Wrap(protect(mux, cfg.Origins, page))}
 }
 
 func trimmed(origins []string) []string {
@@ -165,19 +166,34 @@ func trimmed(origins []string) []string {
 // nothing before a login), token, userinfo, introspection and revocation
 // authenticate by credentials that no browser adds by itself, logout asks unless
 // it is given a valid hint, and the admin API takes a bearer token.
-func protect(mux *http.ServeMux, origins []string) http.Handler {
+func protect(mux *http.ServeMux, origins []string, refuse web.ErrorWriter) http.Handler {
 	guard := http.NewCrossOriginProtection()
 	for _, o := range trimmed(origins) {
 		_ = guard.AddTrustedOrigin(o) // checkOrigins has seen to its form
 	}
+	guard.SetDenyHandler(web.Adapt(func(_ http.ResponseWriter, r *http.Request) error {
+		return oauth.RefuseBecause(oauth.CrossSiteForm, guard.Check(r))
+	}, refuse))
 	guarded := guard.Handler(mux)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if own(r) {
+			mux.ServeHTTP(w, r)
+			return
+		}
 		if strings.Contains(r.URL.Path, "/login-actions/") || strings.HasSuffix(r.URL.Path, "/logout-confirm") || strings.HasPrefix(r.URL.Path, "/setup/") {
 			guarded.ServeHTTP(w, r)
 			return
 		}
 		mux.ServeHTTP(w, r)
 	})
+}
+
+// own reports what a browser without Sec-Fetch-Site sends with the forms of our own
+// pages: they say "no-referrer", and then the Origin of a form is "null" (Fetch,
+// "append a request Origin header"). Another site's form can look like that in such
+// a browser; there the form token, the sealed logout and the setup link are the defence.
+func own(r *http.Request) bool {
+	return r.Header.Get("Sec-Fetch-Site") == "" && r.Header.Get("Origin") == "null"
 }
 
 // Handler serves the provider.

@@ -9,7 +9,7 @@ type Messages struct {
 	Password, RememberMe, SignIn, OnlyHere                              string
 	SorryTitle, BackToApplication, Reason                               string
 	LoggingOut, ReallyLogOut, LogOut, LoggedOutTitle, LoggedOutText     string
-	PageExpired, GoOn, GoingOn                                          string
+	PageExpired, GoOn, GoingOn, PressToGoOn                             string
 	WrongCredentials, AccountDisabled, Reauthenticate, LoginTookTooLong string
 	FormTooOld, SignInTo, SetupDone, SetupDoneText                      string
 	SetupTitle, SetupText, SetupButton                                  string
@@ -29,7 +29,7 @@ func english() Messages {
 		SorryTitle: "We are sorry...", BackToApplication: "Back to the application", Reason: "Reason",
 		LoggingOut: "Logging out", ReallyLogOut: "Do you want to log out?", LogOut: "Log out",
 		LoggedOutTitle: "You are logged out", LoggedOutText: "Your session has ended. You can close this page.",
-		PageExpired: "Page has expired", GoOn: "Continue", GoingOn: "Going on to the application",
+		PageExpired: "Page has expired", GoOn: "Continue", GoingOn: "Going on to the application", PressToGoOn: "If it does not go on by itself, press the button.",
 		WrongCredentials: "Invalid username or password.", AccountDisabled: "Account is disabled, contact your administrator.",
 		Reauthenticate: "Please re-authenticate to continue", LoginTookTooLong: "Your login attempt timed out. Login will start from the beginning.",
 		SignInTo: "Sign in to", SetupDone: "Administrator made", SetupDoneText: "You can log in to realm master now, as",
@@ -54,7 +54,7 @@ func german() Messages {
 		SorryTitle: "Es tut uns leid …", BackToApplication: "Zurück zur Anwendung", Reason: "Grund",
 		LoggingOut: "Abmelden", ReallyLogOut: "Möchten Sie sich abmelden?", LogOut: "Abmelden",
 		LoggedOutTitle: "Sie sind abgemeldet", LoggedOutText: "Ihre Sitzung ist beendet. Sie können diese Seite schließen.",
-		PageExpired: "Seite ist abgelaufen", GoOn: "Weiter", GoingOn: "Weiter zur Anwendung",
+		PageExpired: "Seite ist abgelaufen", GoOn: "Weiter", GoingOn: "Weiter zur Anwendung", PressToGoOn: "Geht es nicht von selbst weiter, drücken Sie den Knopf.",
 		WrongCredentials: "Benutzername oder Passwort ungültig.", AccountDisabled: "Das Konto ist deaktiviert. Wenden Sie sich an Ihre Administration.",
 		Reauthenticate: "Bitte melden Sie sich erneut an, um fortzufahren", LoginTookTooLong: "Die Anmeldung hat zu lange gedauert. Sie beginnt von vorn.",
 		SignInTo: "Anmelden bei", SetupDone: "Administratorkonto angelegt", SetupDoneText: "Sie können sich jetzt im Realm master anmelden, als",

@@ -152,8 +152,8 @@ func (p InfoPage) Render(w io.Writer) error {
 // PostPage sends its fields on by a form (OAuth 2.0 Form Post Response Mode). A
 // person without scripts presses the button.
 type PostPage struct {
-	Lang, Action string
-	Fields       []Detail
+	Lang, RealmName, Action string
+	Fields                  []Detail
 }
 
 // Render writes the page.
@@ -161,7 +161,7 @@ func (p PostPage) Render(w io.Writer) error {
 	return render(w, "post", struct {
 		frame
 		PostPage
-	}{newFrame(p.Lang, MessagesFor(p.Lang).GoingOn, "", false), p})
+	}{newFrame(p.Lang, MessagesFor(p.Lang).GoingOn, p.RealmName, false), p})
 }
 
 // FrameScript is the script of a page that an application puts into a hidden frame.

@@ -49,6 +49,8 @@ func advice(reason oauth.Reason) string {
 		return "This login is switched off. Whoever runs it can say when it is back."
 	case oauth.HTTPSRequired:
 		return "Open the same address with https."
+	case oauth.CrossSiteForm:
+		return "Go back to the application and sign in again. If it happens once more, the address of this page is not the public address (--url) that the server was started with."
 	case oauth.SetupLinkUsed:
 		return "While there is no administrator, the server prints a new link whenever it starts."
 	}
@@ -83,6 +85,8 @@ func whatGerman(a oauth.Answer, reason oauth.Reason) string {
 		return "Diese Anmeldung ist abgeschaltet."
 	case oauth.HTTPSRequired:
 		return "Hier ist https nötig."
+	case oauth.CrossSiteForm:
+		return "Dieses Formular kam von einer anderen Adresse."
 	case oauth.TooLarge:
 		return "Die Anfrage ist zu groß."
 	case oauth.SetupLinkUsed:
@@ -116,6 +120,8 @@ func adviceGerman(reason oauth.Reason) string {
 		return "Wer sie betreibt, kann sagen, wann sie wieder da ist."
 	case oauth.HTTPSRequired:
 		return "Öffnen Sie dieselbe Adresse mit https."
+	case oauth.CrossSiteForm:
+		return "Gehen Sie zurück zur Anwendung und melden Sie sich noch einmal an. Geschieht es wieder, ist die Adresse dieser Seite nicht die öffentliche (--url), mit der der Server gestartet wurde."
 	case oauth.SetupLinkUsed:
 		return "Solange es kein Administratorkonto gibt, gibt der Server bei jedem Start einen neuen Link aus."
 	}
