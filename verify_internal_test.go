@@ -43,6 +43,8 @@ func TestIDTokenChecks(t *testing.T) {
 		{"one audience, for another", map[string]any{"azp": "other"}, "JWT", expected{}, "authorized party"},
 		{"an empty azp", map[string]any{"azp": ""}, "JWT", expected{}, "authorized party"},
 		{"an azp that is no text", map[string]any{"azp": []any{"app"}}, "JWT", expected{}, "authorized party"},
+		{"no iat", map[string]any{"iat": nil}, "JWT", expected{}, "issued-at"},
+		{"an iat that is no number", map[string]any{"iat": "now"}, "JWT", expected{}, "issued-at"},
 		{"another nonce", map[string]any{"nonce": "m"}, "JWT", expected{nonce: "n"}, "nonce"},
 		{"no nonce", nil, "JWT", expected{nonce: "n"}, "nonce"},
 		{"the beginning of the nonce", map[string]any{"nonce": "n"}, "JWT", expected{nonce: "nn"}, "nonce"},
@@ -53,7 +55,7 @@ func TestIDTokenChecks(t *testing.T) {
 		{"an at_hash that is no text", map[string]any{"at_hash": true}, "JWT", expected{accessToken: access}, "access token hash"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			claims := map[string]any{"sub": "alice", "aud": "app"}
+			claims := map[string]any{"sub": "alice", "aud": "app", "iat": 1_800_000_000.0}
 			for name, v := range c.claims {
 				claims[name] = v
 			}
@@ -68,7 +70,7 @@ func TestIDTokenChecks(t *testing.T) {
 			}
 		})
 	}
-	if len(idTokenChecks()) != 5 {
+	if len(idTokenChecks()) != 6 {
 		t.Error("a check without rows here")
 	}
 }

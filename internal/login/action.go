@@ -23,9 +23,11 @@ func (p *Pages) Act(w http.ResponseWriter, r *http.Request, v *journey.Visit, pr
 	lang := web.Language(r, v.Request.Params.UILocales)
 	words := ui.MessagesFor(lang)
 	if pr.Action == realm.UpdatePassword {
-		return p.passwordPage(w, r, pr, ui.PasswordPage{Lang: lang, RealmName: v.Realm.Title(), Username: v.User.Username, Action: action, Here: p.here(r, v, pr.Action)}, words)
+		return p.passwordPage(w, r, pr, ui.PasswordPage{Lang: lang, RealmName: v.Realm.Title(), Username: v.User.Username, Action: action, Here: p.here(r, v, pr.Action),
+			Languages: p.languages(v, pr.Action, lang)}, words)
 	}
-	page := ui.ProfilePage{Lang: lang, RealmName: v.Realm.Title(), Username: v.User.Username, Action: action, Here: p.here(r, v, pr.Action)}
+	page := ui.ProfilePage{Lang: lang, RealmName: v.Realm.Title(), Username: v.User.Username, Action: action, Here: p.here(r, v, pr.Action),
+		Languages: p.languages(v, pr.Action, lang)}
 	if pr.Action == realm.UpdateProfile {
 		page.Message = words.ProfileMessage
 	}

@@ -9,6 +9,7 @@ import (
 	"encoding/base64"
 	"net/http"
 	"net/url"
+	"slices"
 
 	"github.com/latchkey-id/latchkey/internal/journey"
 	"github.com/latchkey-id/latchkey/internal/oauth"
@@ -68,7 +69,7 @@ func (p *Pages) stale(r *http.Request, v *journey.Visit, step string) bool {
 func (p *Pages) Show(w http.ResponseWriter, r *http.Request, v *journey.Visit, pr journey.Prompt) error {
 	lang := web.Language(r, v.Request.Params.UILocales)
 	words := ui.MessagesFor(lang)
-	page := ui.LoginPage{Lang: lang, RealmName: v.Realm.Title(), ClientName: clientName(v.Client), Action: p.action(v), Here: p.here(r, v, authenticate), Username: pr.Username,
+	page := ui.LoginPage{Lang: lang, RealmName: v.Realm.Title(), ClientName: clientName(v.Client), Action: p.action(v), Here: p.here(r, v, authenticate), Languages: p.languages(v, authenticate, lang), Username: pr.Username,
 		UsernameFixed: pr.Reauthenticate, EmailAllowed: v.Realm.LoginWithEmailAllowed, RememberMeShown: v.Realm.RememberMe && !pr.Reauthenticate, RememberMe: pr.RememberMe}
 	status := http.StatusOK
 	switch pr.Refused {
@@ -101,6 +102,26 @@ func clientName(c *realm.Client) string {
 // action has Keycloak's parameters: scripts look for them.
 func (p *Pages) action(v *journey.Visit) string {
 	return urls.WithQuery(v.At.LoginAction(authenticate), p.query(v, authenticate, p.formToken(v, authenticate)))
+}
+
+// languages are the links to this step in the other languages.
+func (p *Pages) languages(v *journey.Visit, step, current string) (links []ui.LanguageLink) {
+	for _, lang := range ui.Languages() {
+		if lang != current {
+			q := p.query(v, step, "")
+			q.Set(web.LocaleParam, lang)
+			links = append(links, ui.LanguageLink{Tag: lang, Name: ui.MessagesFor(lang).Name, Href: urls.WithQuery(v.At.LoginAction(pathOf(step)), q)})
+		}
+	}
+	return links
+}
+
+// pathOf is the path of a step's page.
+func pathOf(step string) string {
+	if step == authenticate {
+		return authenticate
+	}
+	return "required-action"
 }
 
 // here is the address of a step, for a page that answers a form of it.
@@ -136,6 +157,9 @@ func (p *Pages) show(w http.ResponseWriter, r *http.Request) error {
 	v, err := p.find(r)
 	if err != nil {
 		return err
+	}
+	if lang := r.URL.Query().Get(web.LocaleParam); slices.Contains(ui.Languages(), lang) {
+		p.Journey.Cookies.SetLanguage(w, v.At, lang)
 	}
 	return p.Journey.Resume(w, r, v)
 }

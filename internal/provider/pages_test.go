@@ -4,11 +4,13 @@ import (
 	"html"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/latchkey-id/latchkey/internal/realm"
+	"github.com/latchkey-id/latchkey/internal/web"
 )
 
 func alice() url.Values { return url.Values{"username": {"alice"}, "password": {alicesPass}} }
@@ -256,5 +258,48 @@ func TestS72FormsOfOtherSites(t *testing.T) {
 				t.Errorf("got %d %v %s", a.status, a.location, a.body)
 			}
 		})
+	}
+}
+
+// A person reads the pages in the language they choose, to the end of the login and
+// at the next one; it is a link, and needs no script.
+func TestALanguageIsChosenOnThePage(t *testing.T) {
+	s := start(t, nil)
+	s.must("lenient", updatePassword)
+	c := s.browser()
+	link := regexp.MustCompile(`<a href="([^"]+)" lang="([a-z]+)"`)
+	follow := func(a answer, lang string) answer {
+		t.Helper()
+		m := link.FindStringSubmatch(a.body)
+		if m == nil || m[2] != lang {
+			t.Fatalf("no link to %s: %v", lang, m)
+		}
+		return s.get(c, html.UnescapeString(m[1]), "Accept-Language", "en")
+	}
+	page := follow(s.get(c, s.authURL("lenient", url.Values{"ui_locales": {"en"}})), "de")
+	if !strings.Contains(page.body, "Bei Ihrem Konto anmelden") {
+		t.Fatalf("%d %s", page.status, page.body)
+	}
+	wrong := s.send(c, http.MethodPost, formAction(t, page), url.Values{"username": {"alice"}, "password": {"x"}}, "Accept-Language", "en")
+	if !strings.Contains(wrong.body, "ungültig") {
+		t.Errorf("a wrong password: %s", wrong.body)
+	}
+	a := s.send(c, http.MethodPost, formAction(t, wrong), alice())
+	page = s.get(c, a.location.String())
+	if !strings.Contains(page.body, "Neues Passwort") {
+		t.Errorf("the next step: %s", page.body)
+	}
+	if page = follow(page, "en"); !strings.Contains(page.body, "New password") {
+		t.Errorf("back to English: %s", page.body)
+	}
+	done := s.send(c, http.MethodPost, formAction(t, page), newPassword(alicesNext, alicesNext))
+	if done.status != http.StatusFound || done.location.Query().Get("code") == "" {
+		t.Errorf("the login goes on: %d %v", done.status, done.location)
+	}
+	for _, odd := range []string{"xx", "de\r\nSet-Cookie: a=b", "<b>", strings.Repeat("de ", 2000)} {
+		a := s.get(s.browser(), s.authURL("lenient", url.Values{web.LocaleParam: {odd}}))
+		if a.status != http.StatusOK || strings.Contains(strings.Join(a.header.Values("Set-Cookie"), ""), web.LocaleCookie) {
+			t.Errorf("%.10q: %d %v", odd, a.status, a.header)
+		}
 	}
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/latchkey-id/latchkey/internal/realm"
 	"github.com/latchkey-id/latchkey/internal/store"
 	"github.com/latchkey-id/latchkey/internal/urls"
+	"github.com/latchkey-id/latchkey/internal/web"
 )
 
 // Keycloak's cookie names.
@@ -89,6 +90,11 @@ func (c *Cookies) Current(ctx context.Context, r *http.Request, in *realm.Realm)
 		return nil, err
 	}
 	return s, nil
+}
+
+// SetLanguage keeps the language that a person chose, as long as the browser runs.
+func (c *Cookies) SetLanguage(w http.ResponseWriter, at urls.Realm, lang string) {
+	http.SetCookie(w, c.cookie(at, web.LocaleCookie, lang, true, 0))
 }
 
 // SetBrowser binds the browser to a value.

@@ -4,7 +4,7 @@ import "strings"
 
 // Messages are the words on the pages, in one language.
 type Messages struct {
-	Lang, Dir                                                           string
+	Lang, Dir, Name                                                     string
 	SignInTitle, ToContinue, WithAccount, Username, UsernameOrEmail     string
 	Password, RememberMe, SignIn, OnlyHere                              string
 	SorryTitle, BackToApplication, Reason                               string
@@ -23,7 +23,7 @@ type Messages struct {
 
 func english() Messages {
 	return Messages{
-		Lang: "en", Dir: "ltr", SignInTitle: "Sign in to your account", ToContinue: "to continue to", WithAccount: "with your account",
+		Lang: "en", Dir: "ltr", Name: "English", SignInTitle: "Sign in to your account", ToContinue: "to continue to", WithAccount: "with your account",
 		Username: "Username", UsernameOrEmail: "Username or email", Password: "Password", RememberMe: "Remember me", SignIn: "Sign in",
 		OnlyHere:   "Check the address before you type your password.",
 		SorryTitle: "We are sorry...", BackToApplication: "Back to the application", Reason: "Reason",
@@ -48,7 +48,7 @@ func english() Messages {
 
 func german() Messages {
 	return Messages{
-		Lang: "de", Dir: "ltr", SignInTitle: "Bei Ihrem Konto anmelden", ToContinue: "weiter zu", WithAccount: "mit Ihrem Konto",
+		Lang: "de", Dir: "ltr", Name: "Deutsch", SignInTitle: "Bei Ihrem Konto anmelden", ToContinue: "weiter zu", WithAccount: "mit Ihrem Konto",
 		Username: "Benutzername", UsernameOrEmail: "Benutzername oder E-Mail", Password: "Passwort", RememberMe: "Angemeldet bleiben", SignIn: "Anmelden",
 		OnlyHere:   "Prüfen Sie die Adresse, bevor Sie Ihr Passwort eingeben.",
 		SorryTitle: "Es tut uns leid …", BackToApplication: "Zurück zur Anwendung", Reason: "Grund",

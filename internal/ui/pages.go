@@ -5,6 +5,9 @@ import (
 	"slices"
 )
 
+// LanguageLink is a link to the same page in another language.
+type LanguageLink struct{ Tag, Name, Href string }
+
 // LoginPage asks for a username and a password.
 type LoginPage struct {
 	Lang                        string
@@ -19,6 +22,7 @@ type LoginPage struct {
 	MessageKind                 string // error | warning | info
 	FieldError                  string // beside the field
 	RememberMeShown, RememberMe bool
+	Languages                   []LanguageLink
 }
 
 // Render writes the page.
@@ -36,6 +40,7 @@ type PasswordPage struct {
 	Action, Here                string // where the form goes; see LoginPage
 	Message                     string
 	PasswordError, ConfirmError string // beside the fields
+	Languages                   []LanguageLink
 }
 
 // Render writes the page.
@@ -72,6 +77,7 @@ func (f Field) Kind() string {
 type ProfilePage struct {
 	Lang, RealmName, Username, Action, Here, Message string
 	Fields                                           []Field
+	Languages                                        []LanguageLink
 }
 
 // Render writes the page.

@@ -137,7 +137,22 @@ func Methods(byMethod map[string]http.HandlerFunc) http.HandlerFunc {
 	}
 }
 
-// Language is the language of the page that a request gets.
+// Keycloak's names for the language that a person chose on a page: the parameter of
+// the link, and the cookie that keeps it. Neither grants anything.
+const (
+	LocaleParam  = "kc_locale"
+	LocaleCookie = "KEYCLOAK_LOCALE"
+)
+
+// Language is the language of the page that a request gets: the one that was chosen,
+// else the application's wish, else the browser's.
 func Language(r *http.Request, uiLocales string) string {
-	return ui.Language(uiLocales, r.Header.Get("Accept-Language"))
+	chosen := ""
+	if r.URL.RawQuery != "" {
+		chosen = r.URL.Query().Get(LocaleParam)
+	}
+	if c, err := r.Cookie(LocaleCookie); err == nil {
+		chosen += " " + c.Value
+	}
+	return ui.Language(chosen+" "+uiLocales, r.Header.Get("Accept-Language"))
 }
