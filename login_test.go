@@ -181,6 +181,9 @@ func TestWhatTheProviderMayGetWrong(t *testing.T) {
 			if n := p.count("/protocol/openid-connect/token"); n > 1 {
 				t.Errorf("the token endpoint was asked %d times: a retry burns the code", n)
 			}
+			if n := p.count("/protocol/openid-connect/auth"); n > 1 {
+				t.Errorf("the login was begun %d times", n)
+			}
 		})
 	}
 }

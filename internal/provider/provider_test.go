@@ -370,7 +370,11 @@ func TestCookieFlags(t *testing.T) {
 				c.Origins = []string{origin}
 			}
 		})
-		for _, line := range s.get(s.browser(), s.authURL("strict", nil)).header.Values("Set-Cookie") {
+		lines := s.get(s.browser(), s.authURL("strict", nil)).header.Values("Set-Cookie")
+		if len(lines) == 0 {
+			t.Errorf("%q: no cookie at all", origin)
+		}
+		for _, line := range lines {
 			if !strings.Contains(line, want) || !strings.Contains(line, "HttpOnly") || !strings.Contains(line, "Path=/realms/strict/") {
 				t.Errorf("%q: %s", origin, line)
 			}

@@ -224,3 +224,36 @@ func TestFailuresAreOneAccounts(t *testing.T) {
 		want("another account", realmID, "u2", 1)
 	})
 }
+
+// The part that a refresh token belongs to is its own client's in its own session,
+// while it lives: an access token of another life of it is worth nothing.
+func TestAFamilyKnowsItsPart(t *testing.T) {
+	onEachEngine(t, func(t *testing.T, s *store.Store) {
+		f := fill(t, s)
+		ctx, now := t.Context(), time.Now()
+		began := map[string]time.Time{"first": now.Add(-time.Hour), "second": now.Add(-time.Minute)}
+		for id, at := range began {
+			if err := s.CreateSession(ctx, realm.Session{ID: id, RealmID: realmID, UserID: "u1", StartedAt: at, LastSeenAt: now, AuthTime: at},
+				realm.ClientSession{SessionID: id, ClientID: "c1", RealmID: realmID, StartedAt: at}, f.gates("")); err != nil {
+				t.Fatal(err)
+			}
+			if err := s.CreateRefreshFamily(ctx, realm.RefreshFamily{ID: id, RealmID: realmID, ClientID: "c1", UserID: "u1", SessionID: id, ExpiresAt: now.Add(time.Hour)}, f.gates(id)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want := func(id string, part int64) {
+			t.Helper()
+			n, err := s.RefreshFamily(ctx, realmID, id)
+			if err != nil || part == 0 && !n.Part.IsZero() || part != 0 && n.Part.UnixMilli() != part {
+				t.Errorf("%s: %+v, %v", id, n, err)
+			}
+		}
+		want("first", began["first"].UnixMilli())
+		want("second", began["second"].UnixMilli())
+		if err := s.EndClientSession(ctx, realmID, "first", "c1"); err != nil {
+			t.Fatal(err)
+		}
+		want("first", 0)
+		want("second", began["second"].UnixMilli())
+	})
+}
