@@ -3,6 +3,7 @@ package rep
 import (
 	"encoding/json"
 	"maps"
+	"reflect"
 
 	"github.com/latchkey-id/latchkey/internal/realm"
 )
@@ -82,6 +83,11 @@ func decodeRealm(doc []byte, into *realm.Realm) (*File, error) {
 	}
 	if c, ok := into.Extra["components"]; ok {
 		into.Extra["components"] = withoutKeys(c)
+	}
+	for _, name := range []string{"smtpServer", "browserSecurityHeaders"} { // texts all, whatever a script makes of a port
+		if raw, ok := into.Extra[name]; ok {
+			into.Extra[name] = spelled(raw, reflect.TypeFor[map[string]string]())
+		}
 	}
 	return f, nil
 }

@@ -266,11 +266,14 @@ func TestNoRegistrationToken(t *testing.T) {
 // Keycloak reads a scalar in another spelling, and so scripts write it.
 func TestScalarsInAnotherSpelling(t *testing.T) {
 	var r realm.Realm
-	if err := DecodeRealm([]byte(`{"enabled":"true","accessTokenLifespan":"301","displayName":5,"attributes":{"a":true,"n":1.5,"s":"x"}}`), &r); err != nil {
+	if err := DecodeRealm([]byte(`{"enabled":"true","accessTokenLifespan":"301","displayName":5,"attributes":{"a":true,"n":1.5,"s":"x"},"smtpServer":{"port":25,"auth":true}}`), &r); err != nil {
 		t.Fatal(err)
 	}
 	if d := cmp.Diff(map[string]string{"a": "true", "n": "1.5", "s": "x"}, r.Attributes); d != "" || !r.Enabled || r.Lifespans.AccessToken != 301 || r.DisplayName != "5" {
 		t.Errorf("%+v %s", r, d)
+	}
+	if got := string(r.Extra["smtpServer"]); got != `{"auth":"true","port":"25"}` {
+		t.Error(got)
 	}
 	var c realm.Client
 	if _, err := DecodeClient([]byte(`{"publicClient":"False","notBefore":"7","protocolMappers":[{"name":"m","config":{"access.token.claim":true,"claim.name":"c"}}]}`), &c); err != nil {
