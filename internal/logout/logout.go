@@ -99,7 +99,7 @@ func (e *Endpoint) ask(w http.ResponseWriter, r *http.Request, p url.Values) err
 		return err
 	}
 	w.Header().Set("Cache-Control", "no-cache")
-	if a.hint != nil {
+	if a.mayActAtOnce() {
 		return e.finish(w, r, a)
 	}
 	lang := web.Language(r, a.locales)
@@ -109,6 +109,14 @@ func (e *Endpoint) ask(w http.ResponseWriter, r *http.Request, p url.Values) err
 	}
 	action := a.at.LogoutConfirm() + "?" + url.Values{"client_id": {clientID(a.client)}, "tab_id": {"1"}}.Encode()
 	return web.WritePage(w, r, http.StatusOK, ui.LogoutPage{Lang: lang, RealmName: a.realm.Title(), Action: action, FormToken: tokenText})
+}
+
+// mayActAtOnce: the hint is of the session that this browser has, or it has none. "If
+// the ID Token's sid Claim does not correspond to the RP's current session or a recent
+// session at the OP, the OP SHOULD treat the logout request as suspect" (2): whoever got
+// hold of an old ID token must not log its owner out today.
+func (a *asked) mayActAtOnce() bool {
+	return a.hint != nil && (a.current == nil || a.current.ID == a.hint.Text("sid"))
 }
 
 func clientID(c *realm.Client) string {
@@ -213,20 +221,18 @@ func PostLogoutURIs(c *realm.Client) []string {
 	return out
 }
 
-// finish ends the session of the hint, and of the browser when it is the same
-// person's, and goes where the request said.
+// finish ends the session of the hint, or of the browser whose button was pressed,
+// and goes where the request said.
 func (e *Endpoint) finish(w http.ResponseWriter, r *http.Request, a *asked) error {
-	for _, id := range sessionsToEnd(a) {
+	if id := a.sessionToEnd(); id != "" {
 		if err := e.Store.EndSession(r.Context(), a.realm.ID, id); err != nil {
 			return err
 		}
 		e.Audit.Record(r.Context(), a.realm, realm.Event{Type: audit.Logout, ClientID: clientID(a.client), SessionID: id, IP: web.RealIP(r.Context())})
 	}
-	if a.current == nil || a.hint == nil || a.hint.Text("sub") == a.current.UserID {
-		e.Cookies.Clear(w, a.at)
-		if err := e.Cookies.Renew(w, r, a.realm, a.at); err != nil {
-			return err
-		}
+	e.Cookies.Clear(w, a.at)
+	if err := e.Cookies.Renew(w, r, a.realm, a.at); err != nil {
+		return err
 	}
 	if a.target == "" {
 		lang := web.Language(r, a.locales)
@@ -246,16 +252,14 @@ func (e *Endpoint) finish(w http.ResponseWriter, r *http.Request, a *asked) erro
 	return nil
 }
 
-// sessionsToEnd never ends another person's session because of a hint.
-func sessionsToEnd(a *asked) []string {
-	var ids []string
-	if a.hint != nil && a.hint.Text("sid") != "" {
-		ids = append(ids, a.hint.Text("sid"))
+func (a *asked) sessionToEnd() string {
+	switch {
+	case a.hint != nil:
+		return a.hint.Text("sid")
+	case a.current != nil:
+		return a.current.ID
 	}
-	if a.current != nil && (a.hint == nil || a.hint.Text("sub") == a.current.UserID) {
-		ids = append(ids, a.current.ID)
-	}
-	return ids
+	return ""
 }
 
 // formToken seals what was asked, bound to the session it would end: the form

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -385,5 +386,43 @@ func TestWhatAnotherNodeHasJustSignedIsGood(t *testing.T) {
 			t.Errorf("%v behind: refresh: %d %s", c.behind, a.status, a.body)
 		}
 		s.clock.move(c.behind)
+	}
+}
+
+// S-40: "If the ID Token's sid Claim does not correspond to the RP's current session …
+// the OP SHOULD treat the logout request as suspect" (RP-Initiated Logout 1.0, 2). An
+// ID token outlives its session; with it alone nobody logs its owner out of the next.
+func TestS40AHintOfAnotherSessionAsks(t *testing.T) {
+	s := start(t, nil)
+	logIn := func() (*http.Client, answer) {
+		b := s.browser()
+		return b, s.exchange("lenient", s.code(b, "lenient", nil))
+	}
+	ended, old := logIn()
+	s.get(ended, s.oidc("lenient", "logout")+"?"+url.Values{"id_token_hint": {old.text("id_token")}}.Encode())
+	_, elsewhere := logIn()
+	here, current := logIn()
+	for name, hint := range map[string]answer{"a session that has ended": old, "a session in another browser": elsewhere} {
+		a := s.get(here, s.oidc("lenient", "logout")+"?"+url.Values{"id_token_hint": {hint.text("id_token")}, "post_logout_redirect_uri": {callback}}.Encode())
+		if a.status != 200 || !strings.Contains(a.body, "kc-logout") {
+			t.Errorf("%s: %d %v", name, a.status, a.location)
+		}
+	}
+	for name, tokens := range map[string]answer{"this browser": current, "the other one": elsewhere} {
+		if a := s.refresh("lenient", tokens.text("refresh_token")); a.status != 200 {
+			t.Errorf("the session of %s has ended: %d", name, a.status)
+		}
+	}
+	page := s.get(here, s.oidc("lenient", "logout")+"?"+url.Values{"id_token_hint": {old.text("id_token")}, "post_logout_redirect_uri": {callback}, "state": {"bye"}}.Encode())
+	token := regexp.MustCompile(`name="session_code" value="([^"]+)"`).FindStringSubmatch(page.body)
+	if token == nil {
+		t.Fatalf("no form: %s", page.body)
+	}
+	done := s.send(here, http.MethodPost, formAction(t, page), url.Values{"session_code": {token[1]}, "confirmLogout": {"Logout"}})
+	if done.location == nil || done.location.String() != callback+"?state=bye" {
+		t.Errorf("the button: %d %v", done.status, done.location)
+	}
+	if a := s.refresh("lenient", current.text("refresh_token")); a.status != 400 {
+		t.Errorf("after the button: %d", a.status)
 	}
 }
