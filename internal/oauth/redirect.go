@@ -87,7 +87,8 @@ func safeForm(uri string) bool {
 	if slices.Contains([]string{"javascript", "data", "vbscript", "blob", "file", "about"}, u.Scheme) {
 		return false
 	}
-	return !slices.Contains(strings.Split(u.Path, "/"), "..") && !strings.Contains(uri, "/..")
+	path, _, _ := strings.Cut(uri, "?") // nothing climbs in a query
+	return !slices.Contains(strings.Split(u.Path, "/"), "..") && !strings.Contains(path, "/..")
 }
 
 // hasHost refuses http: and https: URIs without "//" and a host behind it: a

@@ -36,6 +36,8 @@ func TestS01MatchRedirectURI(t *testing.T) {
 		{"A17 loopback for a registered https", exact, "http://127.0.0.1/cb", false, false},
 		{"empty", exact, "", false, false},
 		{"below the wildcard", wild, "https://app.example/app/x/y?z=1", false, true},
+		{"below the wildcard, a page that was given a path", wild, "https://app.example/app/x?next=/a/../b", false, true},
+		{"A2 climbing before a query", wild, "https://app.example/app/..?x", false, false},
 		{"the wildcard's folder itself", wild, "https://app.example/app", false, true},
 		{"strict has no wildcard", wild, "https://app.example/app/x", true, false},
 		{"beside the wildcard", wild, "https://app.example/apple", false, false},
