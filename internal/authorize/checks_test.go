@@ -47,9 +47,9 @@ func TestPhaseB(t *testing.T) {
 		{"S-05 state twice", url.Values{"state": {"a", "b"}}, nil, oauth.DuplicatedParameter},
 		{"S-05 the same twice", url.Values{"scope": {"openid", "openid"}}, nil, oauth.DuplicatedParameter},
 		{"a request object", url.Values{"request": {"e30.e30."}}, nil, oauth.RequestNotSupported},
-		{"an empty request object", url.Values{"request": {""}}, nil, oauth.RequestNotSupported},
+		{"an empty request object", url.Values{"request": {""}}, nil, ""},
 		{"a request object elsewhere", url.Values{"request_uri": {"https://app.example/r"}}, nil, oauth.RequestURINotSupported},
-		{"an empty request_uri", url.Values{"request_uri": {""}}, nil, oauth.RequestURINotSupported},
+		{"an empty request_uri", url.Values{"request_uri": {""}}, nil, ""},
 		{"no response_type", url.Values{"response_type": nil}, nil, oauth.ResponseTypeMissing},
 		{"an empty response_type", url.Values{"response_type": {""}}, nil, oauth.ResponseTypeUnsupported},
 		{"an unknown response_type", url.Values{"response_type": {"x"}}, nil, oauth.ResponseTypeUnsupported},
@@ -140,7 +140,7 @@ func TestChallengeMethod(t *testing.T) {
 func TestA10WithQuery(t *testing.T) {
 	answer := encode(answerParams(visitOf("s"), outcomeOf("c")))
 	for _, name := range strings.Fields("code state iss error error_description session_state access_token id_token token_type expires_in %63ode sta%74e") {
-		if got, want := withQuery("https://app.example/cb?a=1&"+name+"=evil&b", nil), "https://app.example/cb?a=1&b&"; got != want {
+		if got, want := withoutAnswer("https://app.example/cb?a=1&"+name+"=evil&b"), "https://app.example/cb?a=1&b"; got != want {
 			t.Errorf("%s: %q, want %q", name, got, want)
 		}
 	}
@@ -150,7 +150,7 @@ func TestA10WithQuery(t *testing.T) {
 		"https://app.example/cb?tenant=1&&x=2": "https://app.example/cb?tenant=1&x=2&" + answer,
 		"https://app.example/cb?%zz=1":         "https://app.example/cb?" + answer,
 	} {
-		if got := withQuery(target, answerParams(visitOf("s"), outcomeOf("c"))); got != want {
+		if got := withQuery(withoutAnswer(target), answerParams(visitOf("s"), outcomeOf("c"))); got != want {
 			t.Errorf("%s: %q, want %q", target, got, want)
 		}
 	}

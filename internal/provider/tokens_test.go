@@ -73,7 +73,9 @@ func TestS120TokensDieWithTheirServiceAccount(t *testing.T) {
 func TestAServiceTokenSaysWhoseItIs(t *testing.T) {
 	s := start(t, nil)
 	n, _ := s.office()
-	s.byAdminOf("office", http.MethodPut, "/clients/"+n.client["plain"], `{"clientId":"plain","defaultClientScopes":[]}`)
+	for _, scope := range s.list("office", "clients/"+n.client["plain"]+"/default-client-scopes") {
+		s.byAdminOf("office", http.MethodDelete, "/clients/"+n.client["plain"]+"/default-client-scopes/"+scope["id"].(string), "")
+	}
 	access, account := s.serviceToken("office", "plain", "plain-secret"), s.serviceAccount(n.client["plain"])
 	if sub := claimsOf(t, access)["sub"]; sub != account {
 		t.Errorf("sub is %v", sub)
@@ -87,28 +89,28 @@ func TestAServiceTokenSaysWhoseItIs(t *testing.T) {
 func TestC6AServiceAccountIsSwitchedOff(t *testing.T) {
 	s := start(t, nil)
 	n, _ := s.office()
-	client, account := "/clients/"+n.client["plain"], s.serviceAccount(n.client["plain"])
+	client := "/clients/" + n.client["plain"]
 	worth := func(access string) int {
 		return s.get(s.browser(), s.oidc("office", "userinfo"), "Authorization", "Bearer "+access).status
 	}
 	for _, c := range []struct{ name, method, path, body, back string }{
-		{"its user logged out", http.MethodPost, "/users/" + account + "/logout", "", ""},
-		{"its user disabled", http.MethodPut, "/users/" + account, `{"enabled":false}`, `{"enabled":true}`},
+		{"its user logged out", http.MethodPost, "/users/{account}/logout", "", ""},
+		{"its user disabled", http.MethodPut, "/users/{account}", `{"enabled":false}`, `{"enabled":true}`},
 		{"switched off", http.MethodPut, client, `{"clientId":"plain","serviceAccountsEnabled":false}`, `{"clientId":"plain","serviceAccountsEnabled":true}`},
-		{"its user deleted", http.MethodDelete, "/users/" + account, "", ""},
+		{"its user deleted", http.MethodDelete, "/users/{account}", "", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			access := s.serviceToken("office", "plain", "plain-secret")
+			access, path := s.serviceToken("office", "plain", "plain-secret"), strings.ReplaceAll(c.path, "{account}", s.serviceAccount(n.client["plain"]))
 			s.clock.move(2 * time.Second) // not-before counts seconds
 			if got := worth(access); got != http.StatusOK {
 				t.Fatalf("nothing is wrong yet: %d", got)
 			}
-			s.byAdminOf("office", c.method, c.path, c.body)
+			s.byAdminOf("office", c.method, path, c.body)
 			if got := worth(access); got != http.StatusUnauthorized {
 				t.Errorf("got %d", got)
 			}
 			if c.back != "" {
-				s.byAdminOf("office", c.method, c.path, c.back)
+				s.byAdminOf("office", c.method, path, c.back)
 			}
 		})
 	}
