@@ -70,6 +70,9 @@ func may(tokenRealm string, have token.Roles, target string, any []string) bool 
 	if slices.Contains(any, createRealmRole) {
 		return tokenRealm == manage.Master && slices.Contains(have.Realm, createRealmRole)
 	}
+	if tokenRealm != manage.Master && tokenRealm != target { // realm-management is a name in every realm: a right over one's own
+		return false
+	}
 	mine := have.Client[managementClient(tokenRealm, target)]
 	return slices.ContainsFunc(any, func(role string) bool { return slices.Contains(mine, role) })
 }

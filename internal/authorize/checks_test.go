@@ -138,7 +138,8 @@ func TestChallengeMethod(t *testing.T) {
 
 // A10: a name of an answer in the client's own query is dropped, however it is written.
 func TestA10WithQuery(t *testing.T) {
-	answer := encode(answerParams(visitOf("s"), outcomeOf("c")))
+	params := answerParams(visitOf("s"), outcomeOf("c"))
+	answer := encode(params)
 	for _, name := range strings.Fields("code state iss error error_description session_state access_token id_token token_type expires_in %63ode sta%74e") {
 		if got, want := withoutAnswer("https://app.example/cb?a=1&"+name+"=evil&b"), "https://app.example/cb?a=1&b"; got != want {
 			t.Errorf("%s: %q, want %q", name, got, want)
@@ -150,7 +151,7 @@ func TestA10WithQuery(t *testing.T) {
 		"https://app.example/cb?tenant=1&&x=2": "https://app.example/cb?tenant=1&x=2&" + answer,
 		"https://app.example/cb?%zz=1":         "https://app.example/cb?" + answer,
 	} {
-		if got := withQuery(withoutAnswer(target), answerParams(visitOf("s"), outcomeOf("c"))); got != want {
+		if got := withQuery(withoutAnswer(target), params); got != want {
 			t.Errorf("%s: %q, want %q", target, got, want)
 		}
 	}
