@@ -98,12 +98,11 @@ func verify(password string, h Hash, c Cost) (ok, rehash bool, err error) {
 	if len(password) > MaxBytes {
 		return false, false, nil
 	}
-	var d data
-	var s secret
-	if err := errors.Join(json.Unmarshal([]byte(h.Data), &d), json.Unmarshal([]byte(h.Secret), &s)); err != nil {
-		return false, false, fmt.Errorf("%w: the credential does not parse: %w", ErrUnknown, err)
+	d, s, derive, err := read(h)
+	if err != nil {
+		return false, false, err
 	}
-	derived, err := derive(password, d, s)
+	derived, err := derive(password)
 	if err != nil {
 		return false, false, err
 	}
@@ -120,28 +119,40 @@ const (
 	maxMemoryKiB  = 1 << 20
 )
 
-func derive(password string, d data, s secret) ([]byte, error) {
+// deriver makes a password the value that is compared.
+type deriver func(password string) ([]byte, error)
+
+// read parses a stored hash and finds how it was made. It derives nothing: that
+// takes as long as a login.
+func read(h Hash) (d data, s secret, derive deriver, err error) {
+	if err := errors.Join(json.Unmarshal([]byte(h.Data), &d), json.Unmarshal([]byte(h.Secret), &s)); err != nil {
+		return d, s, nil, fmt.Errorf("%w: the credential does not parse: %w", ErrUnknown, err)
+	}
 	if d.HashIterations < 1 || d.HashIterations > maxIterations || len(s.Value) < 16 || len(s.Value) > 512 || len(s.Salt) == 0 {
-		return nil, fmt.Errorf("%w: parameters out of bounds", ErrUnknown)
+		return d, s, nil, fmt.Errorf("%w: parameters out of bounds", ErrUnknown)
 	}
 	switch d.Algorithm {
 	case "argon2":
-		return deriveArgon2(password, d, s)
+		derive, err = byArgon2(d, s)
 	case "pbkdf2-sha512":
-		return derivePBKDF2(sha512.New, password, d, s)
+		derive = byPBKDF2(sha512.New, d, s)
 	case "pbkdf2-sha256":
-		return derivePBKDF2(sha256.New, password, d, s)
+		derive = byPBKDF2(sha256.New, d, s)
 	case "pbkdf2":
-		return derivePBKDF2(sha1.New, password, d, s)
+		derive = byPBKDF2(sha1.New, d, s)
+	default:
+		err = fmt.Errorf("%w: %q", ErrUnknown, d.Algorithm)
 	}
-	return nil, fmt.Errorf("%w: %q", ErrUnknown, d.Algorithm)
+	return d, s, derive, err
 }
 
-func derivePBKDF2(h func() hash.Hash, password string, d data, s secret) ([]byte, error) {
-	return pbkdf2.Key(h, password, s.Salt, d.HashIterations, len(s.Value))
+func byPBKDF2(h func() hash.Hash, d data, s secret) deriver {
+	return func(password string) ([]byte, error) {
+		return pbkdf2.Key(h, password, s.Salt, d.HashIterations, len(s.Value))
+	}
 }
 
-func deriveArgon2(password string, d data, s secret) ([]byte, error) {
+func byArgon2(d data, s secret) (deriver, error) {
 	memory, threads := parameter(d, "memory"), parameter(d, "parallelism")
 	if memory < 8 || memory > maxMemoryKiB || threads < 1 || threads > 255 || d.HashIterations > 100 {
 		return nil, fmt.Errorf("%w: argon2 parameters out of bounds", ErrUnknown)
@@ -149,14 +160,17 @@ func deriveArgon2(password string, d data, s secret) ([]byte, error) {
 	if v := first(d, "version"); v != "" && v != "1.3" {
 		return nil, fmt.Errorf("%w: argon2 version %q", ErrUnknown, v)
 	}
+	key := argon2.IDKey
 	switch kind := first(d, "type"); kind {
 	case "id", "":
-		return argon2.IDKey([]byte(password), s.Salt, uint32(d.HashIterations), uint32(memory), uint8(threads), uint32(len(s.Value))), nil // #nosec G115 -- bounded above
 	case "i":
-		return argon2.Key([]byte(password), s.Salt, uint32(d.HashIterations), uint32(memory), uint8(threads), uint32(len(s.Value))), nil // #nosec G115 -- bounded above
+		key = argon2.Key
 	default:
 		return nil, fmt.Errorf("%w: argon2 type %q", ErrUnknown, kind)
 	}
+	return func(password string) ([]byte, error) {
+		return key([]byte(password), s.Salt, uint32(d.HashIterations), uint32(memory), uint8(threads), uint32(len(s.Value))), nil // #nosec G115 -- bounded above
+	}, nil
 }
 
 func first(d data, name string) string {
@@ -175,8 +189,9 @@ func parameter(d data, name string) int {
 }
 
 // Usable reports whether a stored hash is of a kind that Verify understands, so
-// that an import can say so before anybody fails to log in.
+// that an import can say so before anybody fails to log in. It costs no hash: a
+// file may hold a million.
 func Usable(h Hash) error {
-	_, _, err := verify("", h, Cost{})
+	_, _, _, err := read(h)
 	return err
 }
