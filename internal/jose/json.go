@@ -115,7 +115,7 @@ func (r *reader) object(depth int) (any, error) {
 
 // members guesses how many the outermost object has: a map that need not grow.
 func (r *reader) members(depth int) int {
-	const each = 32 // bytes
+	const each = 40 // bytes
 	if depth > 1 {
 		return 0
 	}

@@ -91,6 +91,55 @@ func TestIntrospectionKnowsTheRolesOfNow(t *testing.T) {
 	}
 }
 
+// What was said a moment ago is said again as long as nothing has changed that it
+// was made of; here each of those things changes.
+func TestIntrospectionRemembersNothingThatChanged(t *testing.T) {
+	s := start(t, nil)
+	app := "/clients/" + s.clientID(t)
+	s.byAdminOf("lenient", http.MethodPut, app, `{"clientId":"app","attributes":{"allow.token.introspection.without.audience.check":"true"},"protocolMappers":[
+		{"name":"k","protocol":"openid-connect","protocolMapper":"oidc-usermodel-attribute-mapper","config":{"user.attribute":"k","claim.name":"k","access.token.claim":"true"}},
+		{"name":"g","protocol":"openid-connect","protocolMapper":"oidc-group-membership-mapper","config":{"claim.name":"g","full.path":"true","access.token.claim":"true"}}]}`)
+	for _, name := range []string{"inner", "lent"} {
+		s.byAdminOf("lenient", http.MethodPost, "/roles", `{"name":"`+name+`"}`)
+	}
+	s.byAdminOf("lenient", http.MethodPost, "/groups", `{"name":"house"}`)
+	n, alice := s.names("lenient"), "/users/"+s.userID(t, "alice")
+	role := func(name string) string { return `[{"id":"` + n.role[name] + `","name":"` + name + `"}]` }
+	group := "/groups/" + n.group["house"]
+	for _, c := range []struct{ name, method, path, body string }{
+		{"a name", http.MethodPut, alice, `{"lastName":"Hargreaves"}`},
+		{"an address", http.MethodPut, alice, `{"email":"a@example.org"}`},
+		{"an attribute", http.MethodPut, alice, `{"attributes":{"k":["v"]}}`},
+		{"a role", http.MethodPost, alice + "/role-mappings/realm", role("inner")},
+		{"a role's name", http.MethodPut, "/roles-by-id/" + n.role["inner"], `{"name":"innermost"}`},
+		{"a role taken", http.MethodDelete, alice + "/role-mappings/realm", `[{"id":"` + n.role["inner"] + `","name":"innermost"}]`},
+		{"a role by another role", http.MethodPost, "/roles-by-id/" + n.role["default-roles-lenient"] + "/composites", `[{"id":"` + n.role["inner"] + `","name":"innermost"}]`},
+		{"a group", http.MethodPut, alice + group, ""},
+		{"a group's name", http.MethodPut, group, `{"name":"home"}`},
+		{"a role by a group", http.MethodPost, group + "/role-mappings/realm", role("lent")},
+		{"a role of a group taken", http.MethodDelete, group + "/role-mappings/realm", role("lent")},
+		{"an attribute taken", http.MethodPut, alice, `{"attributes":{}}`},
+		{"an attribute of a group", http.MethodPut, group, `{"name":"home","attributes":{"k":["lent"]}}`},
+		{"an attribute that hides it", http.MethodPut, alice, `{"attributes":{"k":["own"]}}`},
+		{"a group left", http.MethodDelete, alice + group, ""},
+		{"a web origin", http.MethodPut, app, `{"clientId":"app","webOrigins":["https://other.example"]}`},
+		{"a scope taken", http.MethodDelete, app + "/default-client-scopes/" + n.scope["profile"], ""},
+		{"a mapper of a scope", http.MethodPost, "/client-scopes/" + n.scope["email"] + "/protocol-mappers/models", `{"name":"fixed","protocol":"openid-connect","protocolMapper":"oidc-hardcoded-claim-mapper","config":{"claim.name":"fixed","claim.value":"x","access.token.claim":"true"}}`},
+		{"a mapper of the client", http.MethodPost, app + "/protocol-mappers/models", `{"name":"own","protocol":"openid-connect","protocolMapper":"oidc-hardcoded-claim-mapper","config":{"claim.name":"own","claim.value":"x","access.token.claim":"true"}}`},
+		{"the roles in the client's scope", http.MethodPut, app, `{"clientId":"app","fullScopeAllowed":false}`},
+	} {
+		access := s.exchange("lenient", s.code(s.browser(), "lenient", nil)).text("access_token")
+		before := s.introspect("app", access, nil)
+		if again := s.introspect("app", access, nil); before.json["active"] != true || again.body != before.body {
+			t.Fatalf("%s: twice the same: %s, %s", c.name, before.body, again.body)
+		}
+		s.byAdminOf("lenient", c.method, c.path, c.body)
+		if after := s.introspect("app", access, nil); after.json["active"] != true || after.body == before.body {
+			t.Errorf("%s: nothing has changed: %s", c.name, after.body)
+		}
+	}
+}
+
 // "The authorization server MUST extend its search across all of its supported token
 // types" (RFC 7662, 2.1), for a client that may know of what is not for it.
 func TestIntrospectionFindsARefreshTokenWithoutItsHint(t *testing.T) {

@@ -118,7 +118,7 @@ func wire(cfg Config, pool *password.Pool) *Provider {
 		realms  = newResolver(cfg.Store, cfg.Origins, cfg.Proxies)
 		keeper  = &keys.Keeper{Store: cfg.Store, Seal: cfg.Seal, Now: cfg.Now, Logger: log, NotFound: store.ErrNotFound, Conflict: store.ErrConflict}
 		events  = &audit.Log{Logger: log, Store: cfg.Store, Now: cfg.Now}
-		issuer  = &token.Issuer{Store: cfg.Store, Keys: keeper, Seal: cfg.Seal, Now: cfg.Now}
+		issuer  = &token.Issuer{Store: cfg.Store, Keys: keeper, Seal: cfg.Seal, Now: cfg.Now, Same: &token.Unchanged{}}
 		clients = &clientauth.Authenticator{Clients: cfg.Store}
 		cookies = &session.Cookies{Store: cfg.Store, Now: cfg.Now}
 		steps   = &journey.Journey{Store: cfg.Store, Cookies: cookies, Passwords: pool, Audit: events, Now: cfg.Now}

@@ -9,8 +9,21 @@ import (
 // Introspection gives what an access token says, as of now: whom it is of, for and
 // from as it was signed, and of the rest what the mappers that are switched on for
 // introspection know today. A lightweight token carries nothing of that itself, and a
-// role that was taken away is gone at once.
-func (i *Issuer) Introspection(ctx context.Context, r *realm.Realm, origin string, a *Access) (map[string]any, error) {
+// role that was taken away is gone at once. asSigned says that it is the token's own
+// claims, to the letter.
+func (i *Issuer) Introspection(ctx context.Context, r *realm.Realm, origin string, a *Access) (claims map[string]any, asSigned bool, err error) {
+	from, jti := basisOf(r, a), a.Token.Text("jti")
+	if i.Same.since(jti, from) {
+		return a.Token.Claims, true, nil
+	}
+	if claims, err = i.sayNow(ctx, r, origin, a); err != nil || !a.Token.Says(claims) {
+		return claims, false, err
+	}
+	i.Same.keep(jti, from)
+	return a.Token.Claims, true, nil
+}
+
+func (i *Issuer) sayNow(ctx context.Context, r *realm.Realm, origin string, a *Access) (map[string]any, error) {
 	g, err := i.GrantOf(ctx, r, origin, a)
 	if err != nil {
 		return nil, err
@@ -19,7 +32,7 @@ func (i *Issuer) Introspection(ctx context.Context, r *realm.Realm, origin strin
 	if err != nil {
 		return nil, err
 	}
-	c := make(map[string]any, 32) // more than most tokens have
+	c := make(map[string]any, usual)
 	for _, id := range a.Token.Audience() {
 		addAudience(c, id)
 	}
@@ -38,8 +51,8 @@ func (i *Issuer) GrantOf(ctx context.Context, r *realm.Realm, origin string, a *
 	if err != nil {
 		return Grant{}, err
 	}
-	scopes, err := ResolveScopes(a.Client, all, StillKnown(a.Client, a.Token.Text("scope")))
-	return Grant{Realm: r, Client: a.Client, User: a.User, Session: a.Session, Origin: origin, Scopes: scopes, ACR: a.Token.Text("acr"), Notes: notesOf(a)}, err
+	scopes := resolve(a.Client, all, stillKnown(a.Client, a.Token.Text("scope")))
+	return Grant{Realm: r, Client: a.Client, User: a.User, Session: a.Session, Origin: origin, Scopes: scopes, ACR: a.Token.Text("acr"), Notes: notesOf(a)}, nil
 }
 
 // notesOf gives the notes of a service account's token, which no session keeps.

@@ -29,6 +29,7 @@ type Issuer struct {
 	Keys  *keys.Keeper
 	Seal  *seal.Ring
 	Now   func() time.Time
+	Same  *Unchanged
 }
 
 // Grant is what somebody is about to get. Session is nil for a grant without

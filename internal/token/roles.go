@@ -18,7 +18,7 @@ type Roles struct {
 // Expand gives every role that comes with roles: they themselves, and what
 // composites contain.
 func Expand(t *store.RoleTable, direct ...[]string) map[string]bool {
-	have := make(map[string]bool, 16) // more than most have
+	have := make(map[string]bool, 14) // more than most have
 	queue := slices.Grow(slices.Concat(direct...), 16)
 	for len(queue) > 0 {
 		id := queue[0]

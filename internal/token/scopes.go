@@ -15,32 +15,33 @@ const OpenID = "openid"
 type Scopes struct {
 	Granted   string // the parameter as it was granted, kept with codes and refresh families
 	Applied   []*realm.ClientScope
-	requested map[string]bool
+	requested []string
 }
 
 // Has reports whether a scope was asked for by name or is OpenID.
-func (s Scopes) Has(name string) bool { return s.requested[name] }
+func (s Scopes) Has(name string) bool { return slices.Contains(s.requested, name) }
 
 // ResolveScopes applies a scope parameter: the client's default scopes always,
 // an optional one when it is asked for. A name that is neither is
 // oauth.InvalidScope, whose detail is the whole parameter, as Keycloak says it.
 func ResolveScopes(c *realm.Client, all []*realm.ClientScope, parameter string) (Scopes, error) {
-	s := Scopes{Granted: strings.Join(names(parameter), " "), requested: map[string]bool{}}
-	for _, name := range names(parameter) {
-		if !mayAsk(c, name) {
-			return Scopes{}, oauth.Refuse(oauth.InvalidScope, parameter)
-		}
-		s.requested[name] = true
+	asked := names(parameter)
+	if slices.ContainsFunc(asked, func(name string) bool { return !mayAsk(c, name) }) {
+		return Scopes{}, oauth.Refuse(oauth.InvalidScope, parameter)
 	}
-	s.Applied = make([]*realm.ClientScope, 0, len(all))
+	return resolve(c, all, asked), nil
+}
+
+// resolve applies scopes that the client may ask for.
+func resolve(c *realm.Client, all []*realm.ClientScope, asked []string) Scopes {
+	s := Scopes{Granted: strings.Join(asked, " "), Applied: make([]*realm.ClientScope, 0, len(all)), requested: asked}
 	for _, sc := range all {
-		isDefault := slices.Contains(c.DefaultScopes, sc.Name)
-		isAsked := s.requested[sc.Name] && slices.Contains(c.OptionalScopes, sc.Name)
-		if sc.Protocol == "openid-connect" && (isDefault || isAsked) {
+		isAsked := slices.Contains(asked, sc.Name) && slices.Contains(c.OptionalScopes, sc.Name)
+		if sc.Protocol == "openid-connect" && (isAsked || slices.Contains(c.DefaultScopes, sc.Name)) {
 			s.Applied = append(s.Applied, sc)
 		}
 	}
-	return s, nil
+	return s
 }
 
 func mayAsk(c *realm.Client, name string) bool {
@@ -50,14 +51,18 @@ func mayAsk(c *realm.Client, name string) bool {
 // StillKnown leaves out of what was granted what the client has no more: a scope that
 // was taken from a client gives nothing, but logs nobody out either.
 func StillKnown(c *realm.Client, scope string) string {
-	return strings.Join(slices.DeleteFunc(names(scope), func(name string) bool { return !mayAsk(c, name) }), " ")
+	return strings.Join(stillKnown(c, scope), " ")
+}
+
+func stillKnown(c *realm.Client, scope string) []string {
+	return slices.DeleteFunc(names(scope), func(name string) bool { return !mayAsk(c, name) })
 }
 
 // InToken is the scope that a token and a response name: openid if asked, and
 // every applied scope that shows itself.
 func (s Scopes) InToken() string {
 	var out []string
-	if s.requested[OpenID] {
+	if s.Has(OpenID) {
 		out = append(out, OpenID)
 	}
 	for _, sc := range s.Applied {

@@ -83,8 +83,11 @@ func (i *Issuer) accessLife(g Grant) time.Duration {
 	return life
 }
 
+// usual is more claims than most tokens have, and as many as a map of 32 places takes.
+const usual = 28
+
 func (i *Issuer) accessClaims(g Grant, s *subject, now time.Time, life time.Duration) map[string]any {
-	c := make(map[string]any, 32) // more than most tokens have
+	c := make(map[string]any, usual)
 	to := toAccess
 	if g.Client.Attributes["client.use.lightweight.access.token.enabled"] == "true" {
 		to = toLightweight
