@@ -171,60 +171,48 @@ func (m *Manager) UpdateUser(ctx context.Context, in *realm.Realm, id string, do
 	if err := checkUser(u); err != nil {
 		return err
 	}
-	if err := m.Store.UpdateUser(ctx, u, in.DuplicateEmailsAllowed); err != nil {
-		return err
-	}
+	var password *realm.Credential // the last one, as if they were set one after the other
 	for _, c := range x.Credentials {
-		set := m.replacePassword // the required actions are as the document says
-		if c.Temporary {
-			set = m.SetPassword
-		}
-		if err := set(ctx, in, id, c); err != nil {
+		if password, err = m.password(ctx, u, c); err != nil {
 			return err
 		}
 	}
-	return nil
+	return m.Store.UpdateUserAndPassword(ctx, u, password, in.DuplicateEmailsAllowed)
 }
 
 // SetPassword replaces a user's password. A temporary one has to be changed at the
 // next login; one that is not takes that demand away.
 func (m *Manager) SetPassword(ctx context.Context, in *realm.Realm, userID string, c rep.Credential) error {
-	if err := m.replacePassword(ctx, in, userID, c); err != nil {
-		return err
+	for n := 1; ; n++ {
+		u, err := m.Store.UserByID(ctx, in.ID, userID)
+		if err != nil {
+			return err
+		}
+		password, err := m.password(ctx, u, c)
+		if err != nil {
+			return err
+		}
+		if !c.Temporary {
+			u.RequiredActions = slices.DeleteFunc(u.RequiredActions, func(a string) bool { return a == realm.UpdatePassword })
+		}
+		err = m.Store.UpdateUserAndPassword(ctx, u, password, in.DuplicateEmailsAllowed)
+		if n == 3 || !errors.Is(err, store.ErrConflict) { // somebody has changed something else of the user meanwhile
+			return err
+		}
 	}
-	u, err := m.Store.UserByID(ctx, in.ID, userID)
-	if err != nil {
-		return err
-	}
-	asked := slices.Contains(u.RequiredActions, realm.UpdatePassword)
-	if asked == c.Temporary {
-		return nil
-	}
-	if c.Temporary {
-		u.RequiredActions = withName(u.RequiredActions, realm.UpdatePassword)
-	} else {
-		u.RequiredActions = slices.DeleteFunc(u.RequiredActions, func(a string) bool { return a == realm.UpdatePassword })
-	}
-	return m.Store.UpdateUser(ctx, u, in.DuplicateEmailsAllowed)
 }
 
-func (m *Manager) replacePassword(ctx context.Context, in *realm.Realm, userID string, c rep.Credential) error {
-	u, err := m.Store.UserByID(ctx, in.ID, userID)
-	if err != nil {
-		return err
-	}
+// password reads a new password. A temporary one adds its demand to the user.
+func (m *Manager) password(ctx context.Context, u *realm.User, c rep.Credential) (*realm.Credential, error) {
 	if c.Value == "" && c.ValueSent {
-		return &InvalidError{Text: "Empty password not allowed"}
+		return nil, &InvalidError{Text: "Empty password not allowed"}
 	}
 	if c.Value == "" {
-		return &InvalidError{Text: "No password provided"}
+		return nil, &InvalidError{Text: "No password provided"}
 	}
 	c.Type = "password" // whatever the caller calls it, as with Keycloak
-	cred, err := m.credential(ctx, u, c)
-	if err != nil {
-		return err
-	}
-	return m.Store.SetPassword(ctx, in.ID, userID, cred)
+	n, err := m.credential(ctx, u, c)
+	return &n, err
 }
 
 // ResetPassword gives a user of a realm another password and ends their

@@ -206,7 +206,18 @@ func (s *Store) CountUsers(ctx context.Context, realmID string, f UserFilter) (i
 // UpdateUser writes a user back when its version is the one that was read
 // (ErrConflict). The gate is raised: what was decided on older facts is not issued.
 func (s *Store) UpdateUser(ctx context.Context, u *realm.User, sharesEmail bool) error {
-	return s.tx(ctx, func(tx *sql.Tx) error { return updateUser(ctx, tx, u, sharesEmail) })
+	return s.UpdateUserAndPassword(ctx, u, nil, sharesEmail)
+}
+
+// UpdateUserAndPassword is UpdateUser with another password, nil for the old one: what
+// a password demands and the password are one change.
+func (s *Store) UpdateUserAndPassword(ctx context.Context, u *realm.User, c *realm.Credential, sharesEmail bool) error {
+	return s.tx(ctx, func(tx *sql.Tx) error {
+		if err := updateUser(ctx, tx, u, sharesEmail); err != nil || c == nil {
+			return err
+		}
+		return s.swapPassword(ctx, tx, u.RealmID, u.ID, *c)
+	})
 }
 
 func updateUser(ctx context.Context, tx *sql.Tx, u *realm.User, sharesEmail bool) error {

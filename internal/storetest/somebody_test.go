@@ -40,3 +40,42 @@ func TestSomePassword(t *testing.T) {
 		}
 	})
 }
+
+// A password and what it demands are one change: with a user who was changed
+// meanwhile neither is written.
+func TestAPasswordAndItsDemandAreOneChange(t *testing.T) {
+	onEachEngine(t, func(t *testing.T, s *store.Store) {
+		f := fill(t, s)
+		stale := *f.user
+		now := *f.user
+		now.LastName = "Hargreaves"
+		if err := s.UpdateUser(t.Context(), &now, false); err != nil {
+			t.Fatal(err)
+		}
+		temporary := &realm.Credential{ID: "p2", Type: "password", Data: "{}", Secret: "a temporary one"}
+		stale.RequiredActions = []string{realm.UpdatePassword}
+		if err := s.UpdateUserAndPassword(t.Context(), &stale, temporary, false); !errors.Is(err, store.ErrConflict) {
+			t.Errorf("an old version: %v", err)
+		}
+		wantPassword(t, s, "p1", 0)
+		f.reload(t)
+		fresh := *f.user
+		fresh.RequiredActions = []string{realm.UpdatePassword}
+		if err := s.UpdateUserAndPassword(t.Context(), &fresh, temporary, false); err != nil {
+			t.Fatal(err)
+		}
+		wantPassword(t, s, "p2", 1)
+	})
+}
+
+func wantPassword(t *testing.T, s *store.Store, id string, demands int) {
+	t.Helper()
+	u, err := s.UserByID(t.Context(), realmID, "u1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := s.Credentials(t.Context(), realmID, "u1")
+	if err != nil || len(all) != 1 || all[0].ID != id || len(u.RequiredActions) != demands {
+		t.Errorf("want %s and %d demands: %+v, %v, %v", id, demands, all, u.RequiredActions, err)
+	}
+}
