@@ -150,6 +150,10 @@ func TestS86MayIssue(t *testing.T) {
 		{"nothing of the kind", func(f *flow.Facts) {
 			f.Client.Attributes = map[string]string{"id.token.encrypted.response.alg": "", "user.info.encrypted.response.alg": ""}
 		}, ""},
+		{"a sub that others do not know", func(f *flow.Facts) {
+			f.Client.Mappers = []realm.Mapper{{Name: "pairwise", Type: "oidc-sha256-pairwise-sub-mapper"}}
+		}, oauth.UnenforcedPolicy},
+		{"everybody's sub", func(f *flow.Facts) { f.Client.Mappers = []realm.Mapper{{Name: "sub", Type: "oidc-sub-mapper"}} }, ""},
 		{"a higher level", func(f *flow.Facts) { f.Client.Attributes = map[string]string{"minimum.acr.value": "2"} }, oauth.UnenforcedPolicy},
 		{"a policy for clients", func(f *flow.Facts) {
 			f.Realm.Extra = extra("clientPolicies", `{"policies":[{"name":"fapi","enabled":true}]}`)

@@ -60,6 +60,7 @@ func ClientUnenforced(c *Client) []string {
 	paths = append(paths, bindings(c)...)
 	paths = append(paths, requests(c)...)
 	paths = append(paths, encryption(c)...)
+	paths = append(paths, pairwise(c)...)
 	var overrides map[string]string
 	if raw, ok := c.Extra["authenticationFlowBindingOverrides"]; ok && (json.Unmarshal(raw, &overrides) != nil || len(overrides) > 0) {
 		paths = append(paths, "clients["+c.ClientID+"].authenticationFlowBindingOverrides")
@@ -100,6 +101,18 @@ func encryption(c *Client) []string {
 	for _, name := range []string{"id.token.encrypted.response.alg", "user.info.encrypted.response.alg"} {
 		if c.Attributes[name] != "" {
 			paths = append(paths, attributePath(c, name))
+		}
+	}
+	return paths
+}
+
+// pairwise: this client must not learn by which sub others know a user (OpenID
+// Connect Core 1.0, 8.1). With everybody's it would.
+func pairwise(c *Client) []string {
+	var paths []string
+	for _, m := range c.Mappers {
+		if m.Type == "oidc-sha256-pairwise-sub-mapper" {
+			paths = append(paths, "clients["+c.ClientID+"].protocolMappers["+m.Name+"]")
 		}
 	}
 	return paths
