@@ -16,11 +16,18 @@ const usual = 1024
 // name. What claims are mostly made of it writes itself, in a fifth of the time;
 // the rest is encoding/json's matter. The error is encoding/json's.
 func Marshal(claims map[string]any) ([]byte, error) {
-	b, err := appendObject(make([]byte, 0, usual), claims, 0)
+	b, err := marshal(claims)
 	if err != nil {
 		return nil, fmt.Errorf("jose: %w", err)
 	}
 	return b, nil
+}
+
+func marshal(claims any) ([]byte, error) {
+	if members, ok := claims.(map[string]any); ok {
+		return appendObject(make([]byte, 0, usual), members, 0)
+	}
+	return json.Marshal(claims)
 }
 
 // With gives the token's claims as they were signed, byte for byte, and more behind

@@ -9,7 +9,6 @@ import (
 	"crypto/sha256"
 	"crypto/sha512"
 	"encoding/base64"
-	"encoding/json"
 	"fmt"
 	"hash"
 	"math/big"
@@ -40,13 +39,6 @@ func Sign(k Key, typ string, claims any) (string, error) {
 	}
 	out = append(out, '.')
 	return string(base64.RawURLEncoding.AppendEncode(out, sig)), nil
-}
-
-func marshal(claims any) ([]byte, error) {
-	if members, ok := claims.(map[string]any); ok {
-		return appendObject(make([]byte, 0, usual), members, 0)
-	}
-	return json.Marshal(claims)
 }
 
 func (k Key) header(typ string) (b []byte, err error) {

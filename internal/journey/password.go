@@ -91,7 +91,6 @@ func (j *Journey) verify(ctx context.Context, try attempt, c realm.Credential, p
 	ok, rehash, err := j.Passwords.Verify(ctx, pw, password.Hash{Data: c.Data, Secret: c.Secret})
 	switch {
 	case errors.Is(err, password.ErrUnknown): // a hash that came in a file: nobody logs in with it, and it must not tell that the account exists
-		try.like = nil
 		return nil, j.nobody(ctx, try, pw, oauth.RefuseBecause(oauth.WrongCredentials, err))
 	case err != nil:
 		return nil, j.notLooked(ctx, try, err)
